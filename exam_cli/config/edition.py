@@ -1,0 +1,83 @@
+"""edition.yaml: one pinned environment."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from exam_cli.config.load import Strict, load
+from exam_cli.errors import UsageError
+from exam_cli.paths import resource
+
+DEFAULT_EDITION = "tf2.21"
+
+Architecture = Literal["x86_64", "aarch64"]
+
+
+class Base(Strict):
+    """The published image that is the same thing as debootstrap's result, ready-made."""
+
+    image: str
+    digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+
+
+class DebianPackages(Strict):
+    """Packages asked for by name; their closure is in the lock."""
+
+    python: tuple[str, ...]
+    workspace: tuple[str, ...]
+
+
+class Edition(Strict):
+    """One environment: Debian suite, Python, TensorFlow, and the locks beside the file.
+
+    `epoch` is the time, in seconds, that every file in every layer carries.
+    """
+
+    edition: str
+    suite: str
+    python: str
+    tensorflow: str
+    keras: str
+    base: Base
+    debian: DebianPackages
+    epoch: int
+
+    @property
+    def directory(self) -> Path:
+        """Return the folder that holds the edition's file and locks."""
+        return resource("images", "editions", self.edition)
+
+    def lock(self, layer: str, architecture: Architecture) -> Path:
+        """Return a lock: `layer` is tools, tensorflow, workspace or debian."""
+        return self.directory / f"{layer}.{architecture}.lock"
+
+    def fingerprint(self, architecture: Architecture) -> str:
+        """Return a sha256 over everything that decides what the images contain."""
+        digest = hashlib.sha256()
+        images = resource("images")
+        files = [images / "Dockerfile", images / "collect", self.directory / "edition.yaml"]
+        files += [self.lock(layer, architecture) for layer in ("tools", "tensorflow", "workspace")]
+        files += programs()
+        for path in files:
+            content = path.read_bytes()
+            digest.update(f"{path.name}:{len(content)}:".encode() + content)
+        return digest.hexdigest()
+
+
+def programs() -> list[Path]:
+    """Return the files that run inside containers; the wire format is the host's own module."""
+    wire = Path(__file__).resolve().parent.parent / "wire.py"
+    return [*sorted(resource("images", "programs").glob("*.py")), wire]
+
+
+def load_edition(name: str) -> Edition:
+    """Return an edition by name. Raises `UsageError` naming those that exist."""
+    path = resource("images", "editions", name, "edition.yaml")
+    if not path.is_file():
+        there = ", ".join(sorted(p.parent.name for p in path.parents[1].glob("*/edition.yaml")))
+        raise UsageError(f"There is no edition {name!r}: choose one of {there}.")
+    return load(path, Edition)

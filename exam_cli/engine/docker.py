@@ -1,0 +1,294 @@
+"""The Docker adapter: the only module that imports the engine's library."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import docker
+import requests
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.types import LogConfig, Ulimit
+
+from exam_cli.engine import docker_client
+from exam_cli.engine.docker_channel import DockerChannel
+from exam_cli.engine.port import (
+    Channel,
+    ContainerSpec,
+    ContainerState,
+    EngineInfo,
+    Executed,
+    ImageInfo,
+)
+from exam_cli.errors import DiskFull, EngineUnreachable, ImageMissing, OurFault
+
+_HTTP_TIMEOUT = 120
+_NO_ENGINE = (
+    "No container engine answers: run `exam doctor --fix` as root to install and start one, or "
+    "start Docker and try again."
+)
+
+
+@contextlib.contextmanager
+def _translated(what: str) -> Iterator[None]:
+    """Turn the library's errors into ours; `what` completes "could not ..."."""
+    try:
+        yield
+    except (ImageNotFound, NotFound):
+        raise
+    except APIError as error:
+        text = error.explanation or str(error)
+        if "no space left on device" in text:
+            raise DiskFull(
+                "The engine's disk is full: free some space (`docker system df` shows what takes "
+                "it) and try again."
+            ) from error
+        raise OurFault(f"The engine could not {what}: {text.strip()}") from error
+    except (DockerException, requests.exceptions.RequestException, ConnectionError) as error:
+        raise EngineUnreachable(_NO_ENGINE) from error
+
+
+class DockerEngine:
+    """A Docker engine over its HTTP interface, found as the `docker` command finds it."""
+
+    def __init__(self) -> None:
+        try:
+            self._api: Any = docker.from_env(timeout=_HTTP_TIMEOUT).api
+        except (DockerException, requests.exceptions.RequestException) as error:
+            raise EngineUnreachable(_NO_ENGINE) from error
+
+    def info(self) -> EngineInfo:
+        """Describe the engine."""
+        with _translated("describe itself"):
+            info = self._api.info()
+        return EngineInfo(
+            version=info["ServerVersion"],
+            architecture=info["Architecture"],
+            cpus=info["NCPU"],
+            memory_bytes=info["MemTotal"],
+            cgroup_version=info.get("CgroupVersion", "1"),
+            rootless=any("rootless" in option for option in info.get("SecurityOptions") or ()),
+            runtimes=sorted(info.get("Runtimes") or ()),
+            root_directory=info.get("DockerRootDir", ""),
+        )
+
+    def image(self, reference: str) -> ImageInfo | None:
+        """Return an image that is already here, or None. Never pulls."""
+        try:
+            with _translated("look for an image"):
+                return _image_info(self._api.inspect_image(reference))
+        except ImageNotFound:
+            return None
+
+    def images(self, repository: str) -> list[ImageInfo]:
+        """Return all images of a repository that are here."""
+        with _translated("list its images"):
+            found = self._api.images(name=repository)
+            return [_image_info(self._api.inspect_image(one["Id"])) for one in found]
+
+    def pull(self, reference: str) -> bool:
+        """Fetch an image by digest; False when no registry answers or it is not there."""
+        try:
+            # The stream carries the errors: the plain call hides them.
+            for event in self._api.pull(reference, stream=True, decode=True):
+                if "error" in event:
+                    return False
+        except (DockerException, requests.exceptions.RequestException):
+            return False
+        return self.image(reference) is not None
+
+    def import_image(self, tar: IO[bytes], reference: str) -> None:
+        """Make an image of one layer from an uncompressed tar of a root file system."""
+        repository, _, tag = reference.rpartition(":")
+        # Pieces, not the file: the library announces chunks, and a file would travel whole.
+        pieces = iter(lambda: tar.read(1 << 20), b"")
+        with _translated("import the base image"):
+            self._api.import_image_from_stream(pieces, repository=repository, tag=tag)
+
+    def build(
+        self, context: Path, target: str, tag: str, arguments: Mapping[str, str]
+    ) -> Iterator[str]:
+        """Build a stage of `context/Dockerfile` without network; yield the builder's lines."""
+        return docker_client.build(context, target, tag, arguments)
+
+    def remove_image(self, reference: str) -> None:
+        """Remove an image if it is here."""
+        with contextlib.suppress(NotFound), _translated("remove an image"):
+            self._api.remove_image(reference, force=True)
+
+    def create(self, spec: ContainerSpec) -> str:
+        """Create a container and return its id. Raises `ImageMissing`; never pulls."""
+        limits = spec.limits
+        with _translated("create a container"):
+            host = self._api.create_host_config(
+                network_mode=spec.network,
+                read_only=spec.read_only,
+                cap_drop=["ALL"],
+                security_opt=["no-new-privileges"],
+                mem_limit=limits.memory_bytes,
+                memswap_limit=limits.memory_bytes,  # equal to memory: no swap
+                nano_cpus=int(limits.cpus * 1e9),
+                pids_limit=limits.processes,
+                ulimits=[
+                    Ulimit(name="nofile", soft=limits.open_files, hard=limits.open_files),
+                    Ulimit(name="core", soft=0, hard=0),
+                ],
+                tmpfs={
+                    path: f"size={size},mode=1777,noexec,nosuid,nodev"
+                    for path, size in limits.tmpfs.items()
+                },
+                # A container without a network has no one to share memory with either.
+                ipc_mode="none" if spec.network == "none" else None,
+                log_config=LogConfig(type="json-file" if spec.keep_log else "none"),
+                init=spec.init,
+                runtime=spec.runtime,
+                port_bindings={
+                    inside: ("127.0.0.1", outside or None) for inside, outside in spec.ports.items()
+                },
+                binds=[f"{mount.source}:{mount.target}:rw" for mount in spec.mounts],
+            )
+            try:
+                created = self._api.create_container(
+                    image=spec.image,
+                    command=list(spec.command),
+                    name=spec.name,
+                    labels=dict(spec.labels),
+                    environment=dict(spec.environment),
+                    user=spec.user,
+                    working_dir=spec.working_dir,
+                    stdin_open=spec.stdin,
+                    ports=list(spec.ports),
+                    network_disabled=spec.network == "none",
+                    entrypoint="",
+                    host_config=host,
+                )
+            except ImageNotFound as error:
+                raise ImageMissing(
+                    f"The image {spec.image} is not on this engine: `exam up` builds it."
+                ) from error
+        return str(created["Id"])
+
+    def attach(self, container: str) -> Channel:
+        """Attach to a created container's streams."""
+        with _translated("attach to a container"):
+            raw = self._api.attach_socket(
+                container, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
+            )
+        return DockerChannel(raw, getattr(raw, "_response", raw))
+
+    def start(self, container: str) -> None:
+        """Start a created container."""
+        with _translated("start a container"):
+            self._api.start(container)
+
+    def state(self, container: str) -> ContainerState | None:
+        """Return what the engine knows of a container, or None if there is none of that name."""
+        try:
+            with _translated("look at a container"):
+                return _container_state(self._api.inspect_container(container))
+        except NotFound:
+            return None
+
+    def wait(self, container: str, timeout: float) -> ContainerState:
+        """Wait for a container to end. Raises `TimeoutError`."""
+        try:
+            self._api.wait(container, timeout=timeout)
+        except (requests.exceptions.ReadTimeout, requests.exceptions.ConnectionError) as error:
+            # The library says ConnectionError when its own read times out.
+            raise TimeoutError(f"the container runs after {timeout:.1f} s") from error
+        except NotFound as error:
+            raise OurFault("A container vanished while it was in use: try again.") from error
+        state = self.state(container)
+        if state is None:
+            raise OurFault("A container vanished while it was in use: try again.")
+        return state
+
+    def find(self, labels: Mapping[str, str]) -> list[ContainerState]:
+        """Return all containers, stopped ones too, that carry all of these labels."""
+        wanted = [f"{name}={value}" if value else name for name, value in labels.items()]
+        with _translated("list its containers"):
+            found = self._api.containers(all=True, filters={"label": wanted})
+        states = (self.state(one["Id"]) for one in found)
+        return [state for state in states if state is not None]
+
+    def stop(self, container: str, grace_seconds: int = 10) -> None:
+        """Ask a container to end, then end it. Harmless when it is gone."""
+        with contextlib.suppress(NotFound), _translated("stop a container"):
+            self._api.stop(container, timeout=grace_seconds)
+
+    def remove(self, container: str) -> None:
+        """Kill and remove a container. Harmless when it is gone."""
+        with contextlib.suppress(NotFound), _translated("remove a container"):
+            self._api.remove_container(container, force=True, v=True)
+
+    def put(self, container: str, directory: str, tar: bytes) -> None:
+        """Unpack an uncompressed tar in a directory of a container whose root is writable."""
+        with _translated("copy into a container"):
+            self._api.put_archive(container, directory, tar)
+
+    def get(self, container: str, path: str) -> Iterator[bytes]:
+        """Return a path of a container as an uncompressed tar."""
+        with _translated("copy out of a container"):
+            stream, _ = self._api.get_archive(container, path)
+            yield from stream
+
+    def execute(
+        self,
+        container: str,
+        command: Sequence[str],
+        *,
+        user: str | None = None,
+        working_dir: str | None = None,
+    ) -> Executed:
+        """Run a command in a running container and collect what it prints."""
+        with _translated("run a command in a container"):
+            job = self._api.exec_create(
+                container, list(command), user=user or "", workdir=working_dir
+            )["Id"]
+            stdout, stderr = self._api.exec_start(job, demux=True)
+            code = self._api.exec_inspect(job)["ExitCode"]
+        return Executed(int(code), stdout or b"", stderr or b"")
+
+    def interact(
+        self, container: str, command: Sequence[str], *, user: str, working_dir: str
+    ) -> int:
+        """Run a command with the caller's own terminal or pipes; return its exit status."""
+        return docker_client.interact(container, command, user=user, working_dir=working_dir)
+
+    def remove_volume(self, name: str) -> None:
+        """Remove a named volume. Harmless when it is gone."""
+        with contextlib.suppress(NotFound), _translated("remove a volume"):
+            self._api.remove_volume(name, force=True)
+
+
+def _image_info(raw: Mapping[str, Any]) -> ImageInfo:
+    return ImageInfo(
+        id=raw["Id"],
+        tags=tuple(raw.get("RepoTags") or ()),
+        size=raw["Size"],
+        layers=tuple(raw["RootFS"].get("Layers") or ()),
+        labels=raw["Config"].get("Labels") or {},
+    )
+
+
+def _container_state(raw: Mapping[str, Any]) -> ContainerState:
+    state = raw["State"]
+    running = bool(state["Running"]) or state["Status"] == "created"
+    published = (raw["NetworkSettings"].get("Ports") or {}).items()
+    return ContainerState(
+        id=raw["Id"],
+        name=raw["Name"].lstrip("/"),
+        image_id=raw["Image"],
+        labels=raw["Config"].get("Labels") or {},
+        running=bool(state["Running"]),
+        exit_code=None if running else int(state["ExitCode"]),
+        out_of_memory=bool(state["OOMKilled"]),
+        ports={
+            int(re.sub(r"\D.*", "", inside)): int(hosts[0]["HostPort"])
+            for inside, hosts in published
+            if hosts
+        },
+    )

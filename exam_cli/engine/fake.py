@@ -1,0 +1,334 @@
+"""An engine for quick tests: a container is a plain process of this machine, and isolates nothing.
+
+It keeps the port's promises about streams, states, labels and removal (the conformance suite holds
+it to them), so whatever is tested on it meets real pipes, real exit codes and real kills.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+from exam_cli.engine.port import (
+    Channel,
+    ContainerSpec,
+    ContainerState,
+    EngineInfo,
+    Executed,
+    ImageInfo,
+    Stream,
+)
+from exam_cli.errors import EngineUnreachable, ImageMissing, OurFault
+
+Program = Callable[[ContainerSpec], Sequence[str]]
+
+
+@dataclass
+class _Container:
+    id: str
+    spec: ContainerSpec
+    process: subprocess.Popen[bytes] | None = None
+    channel: _PipeChannel | None = None
+    out_of_memory: bool = False
+
+
+@dataclass
+class FakeEngine:
+    """A `Engine` of plain processes.
+
+    Args:
+        known: references of the images that are "here".
+        program: maps a specification to the command that stands in for it on this machine; by
+            default the specification's own command.
+        reachable: False makes every call raise `EngineUnreachable`.
+    """
+
+    known: set[str] = field(default_factory=lambda: {"test:base"})
+    program: Program = lambda spec: spec.command
+    reachable: bool = True
+    created: list[ContainerSpec] = field(default_factory=list)
+    _containers: dict[str, _Container] = field(default_factory=dict)
+    _ids: Iterator[int] = field(default_factory=itertools.count)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def _answer(self) -> None:
+        if not self.reachable:
+            raise EngineUnreachable("No container engine answers: start one and try again.")
+
+    def info(self) -> EngineInfo:
+        """Describe the engine."""
+        self._answer()
+        return EngineInfo("fake", "x86_64", 2, 8 << 30, "2", False, ("runc",), "/")
+
+    def image(self, reference: str) -> ImageInfo | None:
+        """Return an image that is already here, or None."""
+        self._answer()
+        return _image(reference) if reference in self.known else None
+
+    def images(self, repository: str) -> list[ImageInfo]:
+        """Return all images of a repository that are here."""
+        self._answer()
+        return [_image(name) for name in sorted(self.known) if name.split(":")[0] == repository]
+
+    def pull(self, reference: str) -> bool:
+        """No registry ever answers."""
+        self._answer()
+        return False
+
+    def import_image(self, tar: IO[bytes], reference: str) -> None:
+        """Remember the reference; drain the tar."""
+        self._answer()
+        while tar.read(1 << 20):
+            pass
+        self.known.add(reference)
+
+    def build(
+        self, context: Path, target: str, tag: str, arguments: Mapping[str, str]
+    ) -> Iterator[str]:
+        """Remember the tag."""
+        self._answer()
+        yield f"building {target}"
+        self.known.add(tag)
+
+    def remove_image(self, reference: str) -> None:
+        """Forget the reference."""
+        self._answer()
+        self.known.discard(reference)
+
+    def create(self, spec: ContainerSpec) -> str:
+        """Record a container."""
+        self._answer()
+        if spec.image not in self.known:
+            raise ImageMissing(
+                f"The image {spec.image} is not on this engine: `exam up` builds it."
+            )
+        with self._lock:
+            if spec.name and self._find(spec.name):
+                raise OurFault(f"The engine could not create a container: {spec.name} is taken")
+            container = _Container(f"fake{next(self._ids):08d}", spec)
+            self._containers[container.id] = container
+            self.created.append(spec)
+        return container.id
+
+    def attach(self, container: str) -> Channel:
+        """Return the channel that the process's pipes will feed."""
+        self._answer()
+        found = self._need(container)
+        found.channel = _PipeChannel()
+        return found.channel
+
+    def start(self, container: str) -> None:
+        """Start the process."""
+        self._answer()
+        found = self._need(container)
+        pipe = subprocess.PIPE if found.channel else subprocess.DEVNULL
+        found.process = subprocess.Popen(
+            list(self.program(found.spec)),
+            stdin=pipe,
+            stdout=pipe,
+            stderr=pipe,
+            env={**os.environ, **found.spec.environment},
+            start_new_session=True,  # so that a kill reaches its children, as an engine's does
+        )
+        if found.channel:
+            found.channel.connect(found.process)
+
+    def state(self, container: str) -> ContainerState | None:
+        """Return what is known of a container, or None."""
+        self._answer()
+        found = self._find(container)
+        return _state(found) if found else None
+
+    def wait(self, container: str, timeout: float) -> ContainerState:
+        """Wait for the process to end."""
+        self._answer()
+        found = self._need(container)
+        if found.process is not None:
+            try:
+                found.process.wait(timeout)
+            except subprocess.TimeoutExpired as error:
+                raise TimeoutError(f"the container runs after {timeout:.1f} s") from error
+        return _state(found)
+
+    def find(self, labels: Mapping[str, str]) -> list[ContainerState]:
+        """Return all containers that carry all of these labels."""
+        self._answer()
+        return [
+            _state(container)
+            for container in list(self._containers.values())
+            if all(
+                name in container.spec.labels and value in ("", container.spec.labels[name])
+                for name, value in labels.items()
+            )
+        ]
+
+    def stop(self, container: str, grace_seconds: int = 10) -> None:
+        """Ask the process to end, then end it."""
+        self._answer()
+        found = self._find(container)
+        if found and found.process and found.process.poll() is None:
+            found.process.terminate()
+            try:
+                found.process.wait(grace_seconds)
+            except subprocess.TimeoutExpired:
+                _kill(found)
+
+    def remove(self, container: str) -> None:
+        """Kill and forget a container."""
+        self._answer()
+        found = self._find(container)
+        if found:
+            _kill(found)
+            self._containers.pop(found.id, None)
+
+    def put(self, container: str, directory: str, tar: bytes) -> None:
+        """Take no notice: a plain process has no root of its own."""
+        self._answer()
+        self._need(container)
+
+    def get(self, container: str, path: str) -> Iterator[bytes]:
+        """Give nothing."""
+        self._answer()
+        self._need(container)
+        return iter(())
+
+    def execute(
+        self,
+        container: str,
+        command: Sequence[str],
+        *,
+        user: str | None = None,
+        working_dir: str | None = None,
+    ) -> Executed:
+        """Run a command on this machine."""
+        self._answer()
+        self._need(container)
+        done = subprocess.run(list(command), capture_output=True, check=False)
+        return Executed(done.returncode, done.stdout, done.stderr)
+
+    def interact(
+        self, container: str, command: Sequence[str], *, user: str, working_dir: str
+    ) -> int:
+        """Run a command on this machine with the caller's pipes."""
+        self._answer()
+        self._need(container)
+        return subprocess.call(list(command), stdout=sys.stdout, stderr=sys.stderr)
+
+    def remove_volume(self, name: str) -> None:
+        """There are no volumes."""
+        self._answer()
+
+    def _find(self, container: str) -> _Container | None:
+        by_id = self._containers.get(container)
+        if by_id:
+            return by_id
+        named = (one for one in self._containers.values() if one.spec.name == container)
+        return next(named, None)
+
+    def _need(self, container: str) -> _Container:
+        found = self._find(container)
+        if found is None:
+            raise OurFault("A container vanished while it was in use: try again.")
+        return found
+
+
+def _image(reference: str) -> ImageInfo:
+    return ImageInfo(f"sha256:{reference}", (reference,), 1, (), {})
+
+
+def _kill(container: _Container) -> None:
+    if container.process is not None and container.process.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(container.process.pid, signal.SIGKILL)
+        container.process.wait()
+
+
+def _state(container: _Container) -> ContainerState:
+    code = container.process.poll() if container.process else None
+    return ContainerState(
+        id=container.id,
+        name=container.spec.name or container.id,
+        image_id=f"sha256:{container.spec.image}",
+        labels=container.spec.labels,
+        running=container.process is not None and code is None,
+        exit_code=128 - code if code is not None and code < 0 else code,
+        out_of_memory=container.out_of_memory,
+        ports={inside: outside or 1 for inside, outside in container.spec.ports.items()},
+    )
+
+
+class _PipeChannel:
+    """A process's pipes as a `Channel`."""
+
+    def __init__(self) -> None:
+        self._started = threading.Event()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._selector = selectors.DefaultSelector()
+        self._open = 2
+        self._sender: threading.Thread | None = None
+
+    def connect(self, process: subprocess.Popen[bytes]) -> None:
+        """Take over a process's pipes."""
+        self._process = process
+        self._selector.register(process.stdout, selectors.EVENT_READ, "stdout")  # type: ignore[arg-type]
+        self._selector.register(process.stderr, selectors.EVENT_READ, "stderr")  # type: ignore[arg-type]
+        self._started.set()
+
+    def send(self, chunks: Iterator[bytes]) -> None:
+        """Send all chunks in the background."""
+
+        def run() -> None:
+            self._started.wait()
+            assert self._process is not None and self._process.stdin is not None
+            with contextlib.suppress(OSError, ValueError):
+                for chunk in chunks:
+                    self._process.stdin.write(chunk)
+                    self._process.stdin.flush()
+
+        if self._sender is not None:
+            self._sender.join()
+        self._sender = threading.Thread(target=run, daemon=True)
+        self._sender.start()
+
+    def receive(self, timeout: float) -> tuple[Stream, bytes] | None:
+        """Return the next bytes and their stream, or None at the end of both."""
+        deadline = time.monotonic() + timeout
+        while self._open:
+            ready = self._selector.select(max(0.0, deadline - time.monotonic()))
+            if not ready:
+                raise TimeoutError(f"nothing came within {timeout:.1f} s")
+            key = ready[0][0]
+            data = os.read(key.fd, 1 << 18)
+            if data:
+                return key.data, data
+            self._selector.unregister(key.fileobj)
+            self._open -= 1
+        return None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._selector.close()
+        if self._process is not None:
+            for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+                if pipe is not None:
+                    with contextlib.suppress(OSError):
+                        pipe.close()

@@ -1,0 +1,223 @@
+"""The port: what the program asks of a container engine, in its own words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Literal, Protocol, Self
+
+Stream = Literal["stdout", "stderr"]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Caps on one container.
+
+    Args:
+        memory_bytes: memory, swap included.
+        cpus: processor cores, as a number of cores' time.
+        processes: processes and threads.
+        open_files: file descriptors of a process.
+        tmpfs: path -> bytes of a writable, non-executable memory disk.
+    """
+
+    memory_bytes: int
+    cpus: float
+    processes: int
+    open_files: int = 4096
+    tmpfs: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A host directory or a named volume at `target` inside the container."""
+
+    kind: Literal["bind", "volume"]
+    source: str
+    target: str
+
+
+@dataclass(frozen=True)
+class ContainerSpec:
+    """Everything that describes a container before it exists.
+
+    The defaults are those of a container that nobody trusts: no network, no mounts, a read-only
+    root, no capabilities, no way to gain privileges. Whoever needs more asks for it by name.
+
+    Args:
+        user: "uid:gid" of every process in it.
+        ports: container port -> host port on 127.0.0.1; 0 lets the engine choose.
+        keep_log: whether the engine stores what the container prints.
+        stdin: whether bytes will be sent to it.
+    """
+
+    image: str
+    command: Sequence[str]
+    user: str
+    limits: Limits
+    name: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    working_dir: str | None = None
+    network: Literal["none", "bridge", "host"] = "none"
+    read_only: bool = True
+    init: bool = False
+    stdin: bool = False
+    keep_log: bool = False
+    mounts: Sequence[Mount] = ()
+    ports: Mapping[int, int] = field(default_factory=dict)
+    runtime: str | None = None
+
+
+@dataclass(frozen=True)
+class ContainerState:
+    """What the engine says of a container now. `exit_code` is None while it runs."""
+
+    id: str
+    name: str
+    image_id: str
+    labels: Mapping[str, str]
+    running: bool
+    exit_code: int | None
+    out_of_memory: bool
+    ports: Mapping[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ImageInfo:
+    """An image on this engine: its id, unpacked size in bytes, layers' diff ids, bottom first."""
+
+    id: str
+    tags: Sequence[str]
+    size: int
+    layers: Sequence[str]
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class EngineInfo:
+    """The engine itself, as `exam doctor` shows it."""
+
+    version: str
+    architecture: str
+    cpus: int
+    memory_bytes: int
+    cgroup_version: str
+    rootless: bool
+    runtimes: Sequence[str]
+    root_directory: str
+
+
+@dataclass(frozen=True)
+class Executed:
+    """What a command that ran inside a container left behind."""
+
+    exit_code: int
+    stdout: bytes
+    stderr: bytes
+
+
+class Channel(Protocol):
+    """A container's standard streams, attached before it starts.
+
+    Sending never waits for the container to read: a hostile program that does neither read nor
+    write cannot hold the caller.
+    """
+
+    def send(self, chunks: Iterator[bytes]) -> None:
+        """Send all chunks, in order, in the background. Closes nothing."""
+
+    def receive(self, timeout: float) -> tuple[Stream, bytes] | None:
+        """Return the next bytes and their stream, or None at the end of both.
+
+        Raises `TimeoutError` when nothing came within `timeout` seconds.
+        """
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+
+class Engine(Protocol):
+    """A container engine. Every method raises `EngineUnreachable` when it does not answer."""
+
+    def info(self) -> EngineInfo:
+        """Describe the engine."""
+
+    def image(self, reference: str) -> ImageInfo | None:
+        """Return an image that is already here, or None. Never pulls."""
+
+    def images(self, repository: str) -> list[ImageInfo]:
+        """Return all images of a repository that are here."""
+
+    def pull(self, reference: str) -> bool:
+        """Fetch an image by digest; False when no registry answers or it is not there."""
+
+    def import_image(self, tar: IO[bytes], reference: str) -> None:
+        """Make an image of one layer from an uncompressed tar of a root file system."""
+
+    def build(
+        self, context: Path, target: str, tag: str, arguments: Mapping[str, str]
+    ) -> Iterator[str]:
+        """Build a stage of `context/Dockerfile` without network; yield the builder's lines.
+
+        Raises `OurFault` with the builder's last words, or `DiskFull`.
+        """
+
+    def remove_image(self, reference: str) -> None:
+        """Remove an image if it is here."""
+
+    def create(self, spec: ContainerSpec) -> str:
+        """Create a container and return its id. Raises `ImageMissing`; never pulls."""
+
+    def attach(self, container: str) -> Channel:
+        """Attach to a created container's streams. Do it before `start`, or bytes are lost."""
+
+    def start(self, container: str) -> None:
+        """Start a created container."""
+
+    def state(self, container: str) -> ContainerState | None:
+        """Return what the engine knows of a container, or None if there is none of that name."""
+
+    def wait(self, container: str, timeout: float) -> ContainerState:
+        """Wait for a container to end. Raises `TimeoutError`."""
+
+    def find(self, labels: Mapping[str, str]) -> list[ContainerState]:
+        """Return all containers, stopped ones too, that carry all of these labels."""
+
+    def stop(self, container: str, grace_seconds: int = 10) -> None:
+        """Ask a container to end, then end it. Harmless when it is gone."""
+
+    def remove(self, container: str) -> None:
+        """Kill and remove a container. Harmless when it is gone."""
+
+    def put(self, container: str, directory: str, tar: bytes) -> None:
+        """Unpack an uncompressed tar in a directory of a container whose root is writable."""
+
+    def get(self, container: str, path: str) -> Iterator[bytes]:
+        """Return a path of a container as an uncompressed tar."""
+
+    def execute(
+        self,
+        container: str,
+        command: Sequence[str],
+        *,
+        user: str | None = None,
+        working_dir: str | None = None,
+    ) -> Executed:
+        """Run a command in a running container and collect what it prints."""
+
+    def interact(
+        self, container: str, command: Sequence[str], *, user: str, working_dir: str
+    ) -> int:
+        """Run a command with the caller's own terminal or pipes; return its exit status."""
+
+    def remove_volume(self, name: str) -> None:
+        """Remove a named volume. Harmless when it is gone."""

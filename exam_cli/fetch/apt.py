@@ -1,0 +1,106 @@
+"""Debian packages, through apt inside a Debian container on the host's network.
+
+apt itself checks the archive's signatures and hashes. It runs in a container so that a host that
+is no Debian can do it as well, and so that the suite is the edition's, not the host's.
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from exam_cli.engine.port import ContainerSpec, Engine, Limits
+from exam_cli.errors import ExamError
+
+_SECONDS_OF_SILENCE = 300.0
+_LOG_TAIL = 4000
+_SCRIPT = r"""
+set -eu
+mkdir -p /tmp/lists/partial /tmp/out/partial
+cp /var/lib/dpkg/status /tmp/status
+apt() {
+    apt-get -qq -o APT::Sandbox::User=root -o Dir::State::Lists=/tmp/lists \
+        -o Dir::Cache::archives=/tmp/out -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= \
+        -o Dir::Etc::SourceParts="$PARTS" -o Dir::Etc::SourceList="$SOURCES" "$@" >&2
+}
+if [ -n "$MIRROR" ]; then
+    echo "deb $MIRROR $SUITE main" >/tmp/sources.list
+    SOURCES=/tmp/sources.list PARTS=/dev/null
+else
+    SOURCES=/etc/apt/sources.list PARTS=/etc/apt/sources.list.d
+fi
+apt update
+case $MODE in
+closure) apt install --no-install-recommends --download-only -y "$@" ;;
+exact) cd /tmp/out && apt download "$@" ;;
+esac
+cd /tmp/out && tar -cf - --exclude=partial --exclude=lock .
+"""
+
+
+def host_mirror(suite: str) -> str | None:
+    """Return the mirror that this machine's own apt uses for a suite; None without one."""
+    if shutil.which("apt-get") is None:
+        return None
+    line = ["apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME) $(COMPONENT)"]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    for target in done.stdout.splitlines():
+        fields = target.split()
+        if fields[1:] == [suite, "main"]:
+            return fields[0]
+    return None
+
+
+def fetch_closure(
+    engine: Engine, image: str, suite: str, packages: Sequence[str], directory: Path
+) -> list[Path]:
+    """Fetch packages and all they need beyond `image` into `directory`; return the files."""
+    return _fetch(engine, image, suite, "closure", packages, directory)
+
+
+def fetch_exact(
+    engine: Engine, image: str, suite: str, package: str, version: str, directory: Path
+) -> list[Path]:
+    """Fetch one package of an exact version, without what it needs."""
+    return _fetch(engine, image, suite, "exact", [f"{package}={version}"], directory)
+
+
+def _fetch(
+    engine: Engine, image: str, suite: str, mode: str, packages: Sequence[str], directory: Path
+) -> list[Path]:
+    directory.mkdir(parents=True, exist_ok=True)
+    spec = ContainerSpec(
+        image=image,
+        command=["/bin/sh", "-c", _SCRIPT, "apt", *packages],
+        user="0:0",
+        limits=Limits(1 << 30, 2, 256, tmpfs={"/tmp": 1 << 29}),
+        labels={"exam.role": "fetch"},
+        environment={"MODE": mode, "SUITE": suite, "MIRROR": host_mirror(suite) or ""},
+        network="host",
+    )
+    container = engine.create(spec)
+    output, log = bytearray(), bytearray()
+    try:
+        with engine.attach(container) as channel:
+            engine.start(container)
+            while (piece := channel.receive(_SECONDS_OF_SILENCE)) is not None:
+                (output if piece[0] == "stdout" else log).extend(piece[1])
+        state = engine.wait(container, 30)
+    finally:
+        engine.remove(container)
+    if state.exit_code:
+        words = [
+            line for line in log[-_LOG_TAIL:].decode(errors="replace").splitlines() if line.strip()
+        ]
+        raise ExamError(
+            f"Fetching {', '.join(packages)} from Debian's archive failed "
+            f"({words[-1] if words else 'apt gave no reason'}): check the network and run again."
+        )
+    with tarfile.open(fileobj=io.BytesIO(bytes(output))) as archive:
+        members = [member for member in archive if member.isfile()]
+        archive.extractall(directory, members=members, filter="data")
+    return sorted(directory / Path(member.name).name for member in members)

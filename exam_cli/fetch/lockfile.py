@@ -1,0 +1,47 @@
+"""Locks: lists of exact versions and the hashes that their files may have."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+_PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s\\;]+)")
+_HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
+
+
+@dataclass(frozen=True)
+class Pin:
+    """One package: a name in normal form, an exact version, the sha256 that files may have."""
+
+    name: str
+    version: str
+    hashes: frozenset[str]
+
+    def requirement(self) -> str:
+        """Return the pin as a line of a requirements file."""
+        hashes = " ".join(f"--hash=sha256:{value}" for value in sorted(self.hashes))
+        return f"{self.name}=={self.version} {hashes}"
+
+
+def normal_name(name: str) -> str:
+    """Return a package's name in normal form (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def read_lock(path: Path) -> list[Pin]:
+    """Return the pins of a requirements lock, in the file's order."""
+    joined = path.read_text(encoding="utf-8").replace("\\\n", " ")
+    pins = []
+    for line in joined.splitlines():
+        match = _PIN.match(line.strip())
+        if match:
+            pins.append(Pin(normal_name(match[1]), match[2], frozenset(_HASH.findall(line))))
+    return pins
+
+
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of a file, in hex."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

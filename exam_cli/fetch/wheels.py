@@ -1,0 +1,152 @@
+"""Wheels by hash, through pip, into a cache.
+
+pip runs on the host with the user's own index, proxy and certificate settings, so none of those
+ever enters an image. What has arrived stays: a broken download goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from exam_cli.config.edition import Architecture
+from exam_cli.errors import DiskFull, ExamError
+from exam_cli.fetch.lockfile import Pin, normal_name, sha256_of
+from exam_cli.progress import Progress
+
+_GLIBC_MINOR = 36  # bookworm's; newer suites only add tags
+_PARALLEL = 4
+_BATCH = 12
+_LARGE = ("tensorflow", "nvidia", "jaxlib", "triton")
+
+
+def platform_tags(architecture: Architecture, glibc_minor: int = _GLIBC_MINOR) -> list[str]:
+    """Return the wheel tags that a Debian of that C library can install (PEP 600)."""
+    tags = [f"manylinux_2_{minor}_{architecture}" for minor in range(glibc_minor, 4, -1)]
+    legacy = ("manylinux2014", "manylinux2010", "manylinux1")
+    return [*tags, *(f"{name}_{architecture}" for name in legacy)]
+
+
+def _find(directory: Path, pins: Iterable[Pin]) -> dict[Pin, Path]:
+    """Return the files of `directory` that are what the pins say, by hash."""
+    by_key: dict[tuple[str, str], list[Path]] = {}
+    for path in directory.glob("*.whl"):
+        name, version, *_ = path.name.split("-")
+        by_key.setdefault((normal_name(name), version), []).append(path)
+    found = {}
+    for pin in pins:
+        for path in by_key.get((pin.name, pin.version), ()):
+            if sha256_of(path) in pin.hashes:
+                found[pin] = path
+            else:
+                path.unlink()  # a damaged file would be refused for ever
+    return found
+
+
+def _batches(pins: Sequence[Pin]) -> list[list[Pin]]:
+    """Split pins so that a large wheel travels alone and the others in handfuls."""
+    large = [[pin] for pin in pins if pin.name.startswith(_LARGE)]
+    small = [pin for pin in pins if not pin.name.startswith(_LARGE)]
+    return [*large, *(small[i : i + _BATCH] for i in range(0, len(small), _BATCH))]
+
+
+def fetch_wheels(
+    pins: Sequence[Pin],
+    directory: Path,
+    architecture: Architecture,
+    python: str,
+    progress: Progress,
+) -> list[Path]:
+    """Return one wheel a pin, from `directory`, downloading those that are not there.
+
+    Args:
+        pins: what is wanted.
+        directory: the cache.
+        architecture: of the machine that will run the wheels.
+        python: its version, such as "3.11".
+        progress: told how many wheels are there.
+
+    Raises `ExamError` when a download fails, `DiskFull` when the disk is full.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    progress.step("Wheels", len(pins))
+    found = _find(directory, pins)
+    progress.advance(len(found))
+    missing = [pin for pin in pins if pin not in found]
+    if missing:
+        _download(missing, directory, architecture, python, progress, len(found))
+        found |= _find(directory, missing)
+    lost = [pin for pin in pins if pin not in found]
+    if lost:
+        raise ExamError(
+            f"{lost[0].name} {lost[0].version} did not arrive with the hash that the lock names; "
+            "the index may have replaced it. Try again, or look at the edition's lock."
+        )
+    return [found[pin] for pin in pins]
+
+
+def _download(
+    pins: Sequence[Pin],
+    directory: Path,
+    architecture: Architecture,
+    python: str,
+    progress: Progress,
+    already: int,
+) -> None:
+    waiting = _batches(pins)
+    running: list[tuple[list[Pin], subprocess.Popen[str]]] = []
+    done = already
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            while waiting or running:
+                while waiting and len(running) < _PARALLEL:
+                    batch = waiting.pop(0)
+                    running.append(
+                        (batch, _pip(batch, Path(scratch), directory, architecture, python))
+                    )
+                time.sleep(0.1)
+                for batch, process in list(running):
+                    if process.poll() is None:
+                        continue
+                    running.remove((batch, process))
+                    if process.returncode:
+                        raise _failure(batch, process.stdout.read() if process.stdout else "")
+                    done += len(batch)
+                    progress.advance(done)
+        finally:
+            for _, process in running:
+                process.terminate()
+                process.wait()
+
+
+def _pip(
+    batch: Sequence[Pin], scratch: Path, directory: Path, architecture: Architecture, python: str
+) -> subprocess.Popen[str]:
+    requirements = scratch / f"{batch[0].name}.txt"
+    requirements.write_text("\n".join(pin.requirement() for pin in batch) + "\n")
+    tag = python.replace(".", "")
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+    command += ["--no-deps", "--require-hashes", "--only-binary=:all:", "--no-input"]
+    command += [f"--python-version={python}", "--implementation=cp", f"--dest={directory}"]
+    command += [f"--abi={abi}" for abi in (f"cp{tag}", "abi3", "none")]
+    command += [f"--platform={name}" for name in platform_tags(architecture)]
+    command += ["--requirement", str(requirements)]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    )
+
+
+def _failure(batch: Sequence[Pin], output: str) -> ExamError:
+    names = ", ".join(pin.name for pin in batch[:3]) + (" and others" if len(batch) > 3 else "")
+    if "No space left on device" in output:
+        return DiskFull(f"The disk is full while fetching {names}: free some space and run again.")
+    errors = [line for line in output.splitlines() if line.startswith("ERROR")]
+    last = (errors or output.splitlines() or ["pip gave no reason"])[-1]
+    return ExamError(
+        f"Fetching {names} failed ({last.removeprefix('ERROR: ')}); what has arrived is kept: "
+        "check the network and run the same command again."
+    )

@@ -1,0 +1,137 @@
+"""The Debian that everything stands on: pulled by digest, else made with debootstrap."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from exam_cli.config.edition import Architecture, Edition
+from exam_cli.engine.port import Engine
+from exam_cli.errors import DiskFull, ExamError
+from exam_cli.fetch.apt import host_mirror
+from exam_cli.progress import Progress
+
+_DEBIAN_NAMES: dict[Architecture, str] = {"x86_64": "amd64", "aarch64": "arm64"}
+
+# Left by installing, different each time, or the machine's own: none of it belongs in an image.
+_LEFT_OUT = (
+    "dev/*",
+    "proc/*",
+    "run/*",
+    "sys/*",
+    "tmp/*",
+    "etc/apt/sources.list",
+    "etc/hostname",
+    "etc/machine-id",
+    "etc/resolv.conf",
+    "etc/*-",
+    "var/cache/apt/*",
+    "var/cache/debconf/*-old",
+    "var/cache/ldconfig/*",
+    "var/lib/apt/lists/*",
+    "var/lib/dpkg/*-old",
+    "var/log/*",
+)
+
+
+def ensure_base(
+    engine: Engine, edition: Edition, architecture: Architecture, progress: Progress
+) -> str:
+    """Return the reference of the edition's base image, fetching or making it first if need be.
+
+    Raises `ExamError` when no registry answers and this machine cannot run debootstrap.
+    """
+    digest = edition.base.digest
+    pulled = f"{edition.base.image.split(':')[0]}@{digest}"
+    made = f"exam-base:{edition.suite}-{architecture}"
+    for reference in (pulled, made):
+        if engine.image(reference) is not None:
+            return reference
+    progress.step("Debian base")
+    if engine.pull(pulled):
+        progress.say(f"Base: {edition.base.image}, pulled by digest.")
+        return pulled
+    progress.say("Base: no image registry answers, so debootstrap makes it on this machine.")
+    _debootstrap(engine, edition, architecture, made)
+    return made
+
+
+def _debootstrap(
+    engine: Engine, edition: Edition, architecture: Architecture, reference: str
+) -> None:
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        raise ExamError(
+            f"No image registry answers, so {edition.base.image} cannot be pulled, and debootstrap "
+            "needs root on Debian or Ubuntu: run `sudo exam images build` or connect to a registry."
+        )
+    if not shutil.which("debootstrap"):
+        _run(["apt-get", "install", "-y", "-qq", "debootstrap"], "install debootstrap")
+    with tempfile.TemporaryDirectory(prefix="exam-base-") as scratch:
+        root = Path(scratch) / "root"
+        line = ["debootstrap", "--variant=minbase", f"--arch={_DEBIAN_NAMES[architecture]}"]
+        line += [edition.suite, str(root)]
+        mirror = host_mirror(edition.suite)
+        _run([*line, mirror] if mirror else line, "make the Debian base with debootstrap")
+        archive = Path(scratch) / "base.tar"
+        _pack(root, archive, edition.epoch)
+        with archive.open("rb") as stream:
+            engine.import_image(stream, reference)
+
+
+def _run(command: list[str], what: str) -> None:
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    if done.returncode:
+        if "No space left on device" in done.stdout:
+            raise DiskFull(f"The disk is full; could not {what}: free some space and run again.")
+        lines = done.stdout.strip().splitlines()
+        words = [line for line in lines if line.startswith("E:")] or lines or ["no output"]
+        raise ExamError(
+            f"Could not {what} ({words[-1].strip()}): check the network and run the same again."
+        ) from RuntimeError(done.stdout[-4000:])
+
+
+def _members(root: Path) -> Iterator[Path]:
+    """Yield everything under a root that belongs in an image, relative, in a fixed order."""
+    for folder, folders, files in os.walk(root):
+        folders.sort()
+        here = Path(folder).relative_to(root)
+        links = [name for name in folders if (root / here / name).is_symlink()]
+        for name in sorted({*folders, *files}):
+            path = here / name
+            if any(path.match(f"/{pattern}") or _is(path, pattern) for pattern in _LEFT_OUT):
+                if name in folders:
+                    folders.remove(name)
+                continue
+            yield path
+        for name in links:
+            if name in folders:
+                folders.remove(name)
+
+
+def _is(path: Path, pattern: str) -> bool:
+    return len(path.parts) == len(Path(pattern).parts) and path.match(pattern)
+
+
+def _pack(root: Path, archive: Path, epoch: int) -> None:
+    """Write a root as an uncompressed tar whose bytes depend on its content alone."""
+    with tarfile.open(archive, "w", format=tarfile.GNU_FORMAT) as tar:
+        for path in _members(root):
+            source = root / path
+            if stat.S_ISSOCK(source.lstat().st_mode):
+                continue
+            member = tar.gettarinfo(source, arcname=path.as_posix())
+            member.mtime = epoch
+            member.uname = member.gname = ""
+            if member.isreg():
+                with source.open("rb") as content:
+                    tar.addfile(member, content)
+            else:
+                tar.addfile(member)

@@ -1,0 +1,101 @@
+"""From an edition to its two images, and which of them are here already."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, cast, get_args
+
+from exam_cli.config.edition import Architecture, Edition
+from exam_cli.engine.port import Engine, ImageInfo
+from exam_cli.errors import DiskFull, OurFault
+from exam_cli.images.base import ensure_base
+from exam_cli.images.context import lay_out_context
+from exam_cli.paths import cache_dir
+from exam_cli.progress import Progress
+
+Variant = Literal["cpu", "gpu"]
+Role = Literal["grader", "workspace"]
+
+_BYTES_NEEDED = 8 << 30  # wheels, build stages and both images of one edition
+_STAGE = re.compile(r"^#\d+ \[(?P<stage>\S+)\s.*\]|^Step (?P<done>\d+)/(?P<total>\d+)")
+
+
+@dataclass(frozen=True)
+class Images:
+    """References of an edition's images on this engine."""
+
+    grader: str
+    workspace: str
+
+
+def architecture_of(engine: Engine) -> Architecture:
+    """Return the engine's architecture in our words. Raises `OurFault` for others."""
+    name = engine.info().architecture
+    name = {"amd64": "x86_64", "arm64": "aarch64"}.get(name, name)
+    if name not in get_args(Architecture):
+        raise OurFault(f"The engine runs on {name}; the images exist for x86_64 and aarch64 only.")
+    return cast(Architecture, name)
+
+
+def references(edition: Edition, architecture: Architecture) -> Images:
+    """Return the names that an edition's images have: they change when their content would."""
+    tag = f"{edition.edition}-cpu-{edition.fingerprint(architecture)[:12]}"
+    return Images(f"exam-grader:{tag}", f"exam-workspace:{tag}")
+
+
+def present(engine: Engine, images: Images) -> dict[Role, ImageInfo | None]:
+    """Return what the engine has of these images."""
+    return {"grader": engine.image(images.grader), "workspace": engine.image(images.workspace)}
+
+
+def ensure_images(engine: Engine, edition: Edition, progress: Progress) -> Images:
+    """Return the edition's images, building those that are missing.
+
+    Raises `ExamError` or `OurFault` with one sentence; whatever was fetched is kept, so the next
+    call goes on from there.
+    """
+    architecture = architecture_of(engine)
+    images = references(edition, architecture)
+    if all(present(engine, images).values()):
+        return images
+    _check_room(cache_dir())
+    base = ensure_base(engine, edition, architecture, progress)
+    # Beside the wheels, so that they can be linked and not copied.
+    cache_dir().mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="context-", dir=cache_dir()) as scratch:
+        context = Path(scratch)
+        lay_out_context(context, engine, edition, architecture, base, progress)
+        arguments = {"BASE": base, "EPOCH": str(edition.epoch)}
+        for role, tag in (("grader", images.grader), ("workspace", images.workspace)):
+            progress.step(f"Image: {role}")
+            for line in engine.build(context, role, tag, arguments):
+                _report(line, role, progress)
+    missing = [role for role, image in present(engine, images).items() if image is None]
+    if missing:
+        raise OurFault(f"The {missing[0]} image was built but is not on the engine: run again.")
+    return images
+
+
+def _report(line: str, role: str, progress: Progress) -> None:
+    match = _STAGE.match(line)
+    if match and match["stage"]:
+        progress.step(f"Image: {role}, {match['stage']}")
+    elif match:
+        progress.advance(int(match["done"]))
+
+
+def _check_room(directory: Path) -> None:
+    """Say so before a long build that cannot end well."""
+    there = directory
+    while not there.exists():
+        there = there.parent
+    free = shutil.disk_usage(there).free
+    if free < _BYTES_NEEDED:
+        raise DiskFull(
+            f"Building the images needs about {_BYTES_NEEDED >> 30} GB and {there} has "
+            f"{free / 2**30:.1f} GB free: free some space, or set EXAM_CACHE to a larger disk."
+        )

@@ -1,0 +1,145 @@
+"""Lay out the directory that the builder sees: Dockerfile, wheels, packages, programs."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from exam_cli.config.edition import Architecture, Edition, programs
+from exam_cli.engine.port import Engine
+from exam_cli.errors import OurFault
+from exam_cli.fetch.apt import fetch_closure
+from exam_cli.fetch.lockfile import read_lock, sha256_of
+from exam_cli.fetch.wheels import fetch_wheels
+from exam_cli.paths import cache_dir, resource
+from exam_cli.progress import Progress
+
+
+@dataclass(frozen=True)
+class DebianFiles:
+    """Debian packages: those that Python needs, and those that the workspace adds."""
+
+    python: Sequence[Path]
+    workspace: Sequence[Path]
+
+
+def lay_out_context(
+    context: Path,
+    engine: Engine,
+    edition: Edition,
+    architecture: Architecture,
+    base: str,
+    progress: Progress,
+) -> None:
+    """Fill an empty directory with everything that the build needs; it will have no network.
+
+    Raises what fetching raises, and `OurFault` when a package is not what the lock says.
+    """
+    debian = fetch_debian(engine, edition, architecture, base, progress)
+    check_debian_lock(edition, architecture, [*debian.python, *debian.workspace], progress)
+    layers = {"tools": "tools", "tensorflow": "tensorflow", "workspace-wheels": "workspace"}
+    pins = {layer: read_lock(edition.lock(lock, architecture)) for layer, lock in layers.items()}
+    every = [pin for group in pins.values() for pin in group]
+    wheels = dict(
+        zip(
+            every,
+            fetch_wheels(every, cache_dir() / "wheels", architecture, edition.python, progress),
+            strict=True,
+        )
+    )
+    for layer, group in pins.items():
+        _link([wheels[pin] for pin in group], context / layer)
+    for layer, lock in layers.items():
+        if layer != "tools":
+            lines = [pin.requirement() for pin in read_lock(edition.lock(lock, architecture))]
+            (context / layer / "lock").write_text("\n".join(lines) + "\n")
+    _link(debian.python, context / "python")
+    _link(debian.workspace, context / "workspace-debian")
+    _copy(programs(), context / "programs")
+    _copy([resource("images", "Dockerfile"), resource("images", "collect")], context)
+
+
+def _link(files: Iterable[Path], directory: Path) -> None:
+    """Give each file a second name in `directory`; copy where the file system cannot."""
+    directory.mkdir(parents=True)
+    for path in files:
+        try:
+            os.link(path, directory / path.name)
+        except OSError:
+            shutil.copyfile(path, directory / path.name)
+
+
+def _copy(files: Iterable[Path], directory: Path) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    for path in files:
+        shutil.copy(path, directory / path.name)
+
+
+def fetch_debian(
+    engine: Engine, edition: Edition, architecture: Architecture, base: str, progress: Progress
+) -> DebianFiles:
+    """Fetch the Debian packages beyond the base, once per base image and list of names."""
+    image = engine.image(base)
+    wanted = f"{edition.debian!r} {image.id if image else base}"
+    name = f"{edition.suite}-{architecture}-{hashlib.sha256(wanted.encode()).hexdigest()[:12]}"
+    directory = cache_dir() / "debian" / name
+    if not directory.is_dir():
+        progress.step("Debian packages")
+        scratch = directory.with_name(f"{name}.{os.getpid()}.part")
+        try:
+            python = edition.debian.python
+            fetch_closure(engine, base, edition.suite, python, scratch / "python")
+            everything = [*python, *edition.debian.workspace]
+            fetch_closure(engine, base, edition.suite, everything, scratch / "workspace")
+            for path in (scratch / "python").iterdir():
+                (scratch / "workspace" / path.name).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # somebody else has just put it there
+                scratch.rename(directory)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+    return DebianFiles(
+        sorted((directory / "python").iterdir()), sorted((directory / "workspace").iterdir())
+    )
+
+
+def debian_lock_lines(files: Iterable[Path]) -> list[str]:
+    """Return a lock's lines for package files: name, version, sha256."""
+    lines = []
+    for path in files:
+        name, version, _ = path.name.removesuffix(".deb").split("_")
+        lines.append(f"{name} {version.replace('%3a', ':')} {sha256_of(path)}")
+    return sorted(lines)
+
+
+def check_debian_lock(
+    edition: Edition, architecture: Architecture, files: Iterable[Path], progress: Progress
+) -> None:
+    """Compare package files with the edition's lock.
+
+    A package of the same version with other bytes is refused (`OurFault`). A newer version is told:
+    Debian's archive keeps one version at a time, and an old one is gone when a new one comes.
+    """
+    lock = edition.lock("debian", architecture)
+    if not lock.is_file():
+        progress.say(f"Debian packages are not locked for {architecture} yet: {lock.name}.")
+        return
+    locked = {line.split()[0]: line.split()[1:] for line in lock.read_text().splitlines() if line}
+    moved = []
+    for line in debian_lock_lines(files):
+        name, version, digest = line.split()
+        if name not in locked:
+            continue  # the pulled base lacks less, or more, than the one made here
+        if locked[name][0] != version:
+            moved.append(f"{name} {locked[name][0]} is now {version}")
+        elif locked[name][1] != digest:
+            raise OurFault(
+                f"The Debian package {name} {version} is not the one that {lock.name} names: "
+                "its sha256 differs. Do not use it; fetch again from another mirror."
+            )
+    if moved:
+        progress.say(f"Debian's archive has moved on since the lock: {'; '.join(moved)}.")

@@ -1,0 +1,256 @@
+"""Load one candidate's model and map inputs to predictions. Sees no labels; speaks one array.
+
+Frames out and in, in this order:
+  out  {"kind": "ready", "python", "tensorflow", "keras", "numpy"}: imports are done
+  in   {"contract", "batch", "model": {"format", "files": [{"path", "bytes"}]}, "tensors": [...]}
+       and then the model's files and the inputs' bytes
+  out  {"kind": "predictions", "dtype": "float32", "shape"} and the array's bytes, or
+       {"kind": "fault", "reason", "detail"}: the model is at fault, and how
+
+Whatever the model prints goes to standard error. The host believes nothing of what comes out but
+the bytes of one array of the agreed length: this process runs a stranger's program.
+Runs on Python 3.9, numpy 1.22 and TensorFlow 2.9.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import sys
+import traceback
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+# The protocol keeps the real standard output; everything else that prints meets standard error.
+ANSWER = os.dup(1)
+os.dup2(2, 1)
+
+import numpy as np  # noqa: E402
+import tensorflow as tf  # noqa: E402
+import tensors  # noqa: E402
+import wire  # noqa: E402
+
+try:
+    import keras
+except ImportError:  # editions before Keras 3
+    keras = tf.keras
+
+MAX_BODY = 4 << 30
+SEED = 20240501
+KINDS = {"string": "S", "float": "f", "int": "i", "uint": "i"}
+
+
+class Fault(Exception):
+    """The model is at fault: a stable reason, and numbers or versions that explain it."""
+
+    def __init__(self, reason, **detail):
+        super().__init__(reason)
+        self.reason = reason
+        self.detail = detail
+
+
+def answer(header, body=b""):
+    """Send one frame."""
+    view = memoryview(wire.frame_bytes(header, body))
+    while view:
+        view = view[os.write(ANSWER, view) :]
+
+
+def receive(directory):
+    """Read the request; write the model's files under `directory` and return (header, arrays)."""
+    stream = sys.stdin.buffer
+    header, _ = wire.read_frame_start(stream, MAX_BODY)
+    for file in header["model"]["files"]:
+        path = os.path.join(directory, file["path"])
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        left = file["bytes"]
+        with open(path, "wb") as out:
+            while left:
+                piece = wire.read_exactly(stream, min(left, 1 << 20))
+                out.write(piece)
+                left -= len(piece)
+    inputs = wire.read_exactly(stream, wire.total_bytes(header["tensors"]))
+    return header, tensors.decode_all(header["tensors"], inputs)
+
+
+def saved_with(path, kind):
+    """Return the Keras version that saved an HDF5 file, or None."""
+    if kind != "h5":
+        return None
+    import h5py
+
+    with contextlib.suppress(Exception), h5py.File(path, "r") as file:
+        version = file.attrs.get("keras_version")
+        return version.decode() if isinstance(version, bytes) else version
+    return None
+
+
+def load(path, kind):
+    """Return a function from a batch to outputs, and what the model says of its input.
+
+    The container is the wall, so models with Lambda layers are let in: Keras's safe mode would
+    refuse them and protect nothing.
+    """
+    if kind == "savedmodel":
+        return load_saved_model(path)
+    options = {"compile": False}
+    if hasattr(keras, "version") and int(keras.version().split(".")[0]) >= 3:
+        options["safe_mode"] = False
+    model = keras.models.load_model(path, **options)
+    specs = getattr(model, "inputs", None)
+    if specs is None:
+        return lambda batch: model(batch, training=False), None
+    if len(specs) != 1:
+        raise Fault("wrong_input", inputs=len(specs))
+    return model.predict_on_batch, describe(specs[0].dtype, specs[0].shape)
+
+
+def load_saved_model(path):
+    """Return the serving function of a SavedModel; one input, one output."""
+    loaded = tf.saved_model.load(path)
+    signature = getattr(loaded, "signatures", {}).get("serving_default")
+    if signature is None:
+        raise Fault("load_failed", missing="serving_default")
+    arguments = signature.structured_input_signature[1]
+    if len(arguments) != 1:
+        raise Fault("wrong_input", inputs=len(arguments))
+    ((name, spec),) = arguments.items()
+
+    def predict(batch):
+        outputs = signature(**{name: tf.constant(batch, dtype=spec.dtype)})
+        if len(outputs) != 1:
+            raise Fault("wrong_output", outputs=len(outputs))
+        return next(iter(outputs.values()))
+
+    predict.keep = loaded  # the function holds its variables by weak references only
+    return predict, describe(spec.dtype, spec.shape)
+
+
+def describe(dtype, shape):
+    """Return a model input's dtype and shape as plain values; None where a dimension is open."""
+    name = dtype if isinstance(dtype, str) else tf.as_dtype(dtype).name
+    dims = None if getattr(shape, "rank", 0) is None else [None if n is None else int(n) for n in shape]
+    return {"dtype": name, "shape": dims}
+
+
+def choose_input(contract, spec):
+    """Return the name of the accepted input that fits what the model says of its input.
+
+    Strings go to models that take strings. Numbers go to the others: Keras declares integer ids as
+    float32 unless told otherwise, so whole and broken numbers are told apart by shape alone.
+    """
+    forms = contract["inputs"]
+    if spec is None:
+        return forms[0]["name"]
+    wants_text = spec["dtype"] == "string"
+    fitting = [form for form in forms if (form["dtype"] == "string") == wants_text]
+    for form in fitting:
+        if spec["shape"] is None or shapes_fit(spec["shape"], form["shape"]):
+            return form["name"]
+    raise Fault("wrong_input", got=spec, expected=forms)
+
+
+def shapes_fit(declared, row):
+    """Say whether a declared batch shape takes rows of a shape. Strings may come as (n, 1)."""
+    if declared and declared[0] is not None:
+        raise Fault("wrong_input", batch=declared[0])
+    rest = declared[1:]
+    if rest == [1] and row == []:
+        return True
+    return len(rest) == len(row) and all(a is None or a == b for a, b in zip(rest, row))
+
+
+def prepare(array, spec):
+    """Return the inputs in the dtype and rank that the model declares."""
+    if array.dtype == object:
+        array = np.array([text.encode("utf-8") for text in array], dtype=object)
+        if spec and spec["shape"] is not None and len(spec["shape"]) == 2:
+            array = array[:, None]
+        return array
+    if spec and spec["dtype"] != "string":
+        return array.astype(tf.as_dtype(spec["dtype"]).as_numpy_dtype)
+    return array
+
+
+def predict_all(predict, inputs, batch):
+    """Return the outputs of all rows as one float32 array."""
+    outputs = []
+    for start in range(0, len(inputs), batch):
+        rows = inputs[start : start + batch]
+        if rows.dtype == object:
+            rows = tf.constant(rows, dtype=tf.string)
+        found = predict(rows)
+        if isinstance(found, (list, tuple, dict)):
+            raise Fault("wrong_output", outputs=len(found))
+        found = np.asarray(found)
+        if found.dtype.kind not in "fiu":
+            raise Fault("wrong_output", dtype=str(found.dtype))
+        if found.ndim == 0 or len(found) != len(rows):
+            raise Fault("wrong_output", rows=int(found.shape[0]) if found.ndim else 0)
+        outputs.append(found.astype(np.float32))
+    return np.concatenate(outputs)
+
+
+def fit_output(array, expected):
+    """Return outputs in the agreed shape; dimensions of one may be missing or too many."""
+    wanted = [dim for dim in expected if dim != 1]
+    if [dim for dim in array.shape[1:] if dim != 1] != wanted:
+        raise Fault("wrong_output", got=list(array.shape[1:]), expected=expected)
+    return array.reshape([len(array), *expected])
+
+
+def work(directory):
+    """Answer one request; return the answer's header and body."""
+    header, arrays = receive(directory)
+    kind = header["model"]["format"]
+    path = os.path.join(directory, header["model"]["root"])
+    version = saved_with(path, kind)
+    try:
+        predict, spec = load(path, kind)
+    except (Fault, MemoryError):
+        raise
+    except Exception:
+        traceback.print_exc()
+        raise Fault("load_failed", saved_with=version) from None
+    name = choose_input(header["contract"], spec)
+    try:
+        outputs = predict_all(predict, prepare(arrays[name], spec), header["batch"])
+    except (Fault, MemoryError):
+        raise
+    except tf.errors.ResourceExhaustedError:
+        raise MemoryError from None
+    except Exception:
+        traceback.print_exc()
+        raise Fault("crashed", stage="predict") from None
+    outputs = fit_output(outputs, header["contract"]["output"]["shape"])
+    shape = [int(n) for n in outputs.shape]
+    return {"kind": "predictions", "dtype": "float32", "shape": shape}, outputs.astype("<f4").tobytes()
+
+
+def steady():
+    """Fix what would make the same model answer differently from one grading to the next."""
+    tf.config.threading.set_intra_op_parallelism_threads(2)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    with contextlib.suppress(AttributeError):
+        tf.config.experimental.enable_op_determinism()
+    tf.keras.utils.set_random_seed(SEED)
+
+
+def main():
+    """Wait for one request, answer it, end."""
+    steady()
+    versions = {"python": platform.python_version(), "tensorflow": tf.__version__}
+    answer({"kind": "ready", **versions, "keras": keras.__version__, "numpy": np.__version__})
+    try:
+        reply = work("/tmp/model")
+    except Fault as fault:
+        reply = {"kind": "fault", "reason": fault.reason, "detail": fault.detail}, b""
+    except MemoryError:
+        reply = {"kind": "fault", "reason": "out_of_memory", "detail": {}}, b""
+    answer(*reply)
+    os._exit(0)  # nothing that the model registered for the end may run
+
+
+if __name__ == "__main__":
+    main()
