@@ -39,6 +39,14 @@ def test_events_come_back_as_they_were_returned(tmp_path: Path) -> None:
         assert ledger.problems() == []
 
 
+def test_a_row_is_synced_before_append_returns(tmp_path: Path) -> None:
+    """No test can pull the plug; SQLite promises it for these two settings."""
+    with Ledger(tmp_path / "ledger") as ledger:
+        asked = ledger._connection.execute
+        assert asked("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert asked("PRAGMA synchronous").fetchone() == (2,)  # FULL
+
+
 def test_chain_is_what_the_interface_says(tmp_path: Path) -> None:
     with Ledger(tmp_path / "ledger") as ledger:
         events = [ledger.append("note", {"n": n}) for n in range(3)]

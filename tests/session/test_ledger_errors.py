@@ -167,13 +167,13 @@ print(said)
 
 def test_a_disk_that_is_really_full(tmp_path: Path) -> None:
     """On a small file system of its own, with room for a little more in every round."""
-    script = f'mount -t tmpfs -o size=1m none {tmp_path} && exec {sys.executable} -c "$FILL" $DISK'
+    script = 'mount -t tmpfs -o size=1m none "$DISK" && exec "$PYTHON" -c "$FILL" "$DISK"'
     unshare = shutil.which("unshare")
     if unshare is None or subprocess.run([unshare, "-rm", "true"], capture_output=True).returncode:
         pytest.skip("this machine lets no test mount a file system")
     done = subprocess.run(
         [unshare, "-rm", "sh", "-c", script],
-        env={**os.environ, "FILL": FILL, "DISK": str(tmp_path)},
+        env={**os.environ, "FILL": FILL, "DISK": str(tmp_path), "PYTHON": sys.executable},
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
