@@ -20,7 +20,9 @@ def data_dir() -> Path:
 def cache_dir() -> Path:
     """Downloads that can be fetched again at any time."""
     moved = os.environ.get("EXAM_CACHE")
-    return Path(moved).expanduser().resolve() if moved else Path(platformdirs.user_cache_dir("exam"))
+    return (
+        Path(moved).expanduser().resolve() if moved else Path(platformdirs.user_cache_dir("exam"))
+    )
 
 
 def log_dir() -> Path:

@@ -20,8 +20,8 @@ class Strict(BaseModel):
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
-def load(path: Path, model: type[_Model]) -> _Model:
-    """Return the file at `path` as a `model`.
+def load(path: Path, model: type[_Model], **given: object) -> _Model:
+    """Return the file at `path` as a `model`; `given` are fields that no file states.
 
     Raises `ExamError` that lists every problem with its place in the file.
     """
@@ -33,8 +33,10 @@ def load(path: Path, model: type[_Model]) -> _Model:
         content: Any = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except yaml.YAMLError as error:
         raise ExamError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise ExamError(f"{path} must be a mapping of names to values.")
     try:
-        return model.model_validate(content)
+        return model.model_validate({**content, **given} if given else content)
     except ValidationError as error:
         problems = [
             f"{'.'.join(str(part) for part in problem['loc']) or 'the file'}: {problem['msg']}"

@@ -1,0 +1,95 @@
+"""One container of ours for one answer: start it, talk in frames, destroy it."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Self
+
+from exam_cli.engine.port import Channel, ContainerSpec, ContainerState, Engine
+from exam_cli.wire import Frame, FrameDecoder
+
+_PRINTED_KEPT = 64 << 10
+_PRINTED_LIMIT = 16 << 20
+_ENDING_SECONDS = 10.0
+
+
+class PrintedTooMuch(Exception):
+    """The program flooded its standard error."""
+
+
+class Box:
+    """A fresh container, from its creation to its removal.
+
+    Use it as a context manager: whatever happens inside, the container is gone afterwards.
+    """
+
+    def __init__(self, engine: Engine, spec: ContainerSpec) -> None:
+        self._engine = engine
+        self._printed_bytes = 0
+        self.printed = bytearray()
+        self.container = engine.create(spec)
+        try:
+            self._channel: Channel = engine.attach(self.container)
+            engine.start(self.container)
+        except BaseException:
+            engine.remove(self.container)
+            raise
+
+    def send(self, chunks: Iterator[bytes]) -> None:
+        """Send bytes in the background."""
+        self._channel.send(chunks)
+
+    def receive(self, max_body: int, seconds: float) -> Frame | None:
+        """Return the next frame, or None when the program ended without one.
+
+        Args:
+            max_body: bytes of body that are accepted.
+            seconds: how long to wait for the whole frame.
+
+        Raises `TimeoutError`, `FrameError`, `PrintedTooMuch`.
+        """
+        deadline = time.monotonic() + seconds
+        decoder = FrameDecoder(max_body)
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError(f"no answer within {seconds:.0f} s")
+            piece = self._channel.receive(left)
+            if piece is None:
+                return None
+            stream, data = piece
+            if stream == "stdout":
+                frame = decoder.feed(data)
+                if frame is not None:
+                    return frame
+            else:
+                self._keep(data)
+
+    def _keep(self, data: bytes) -> None:
+        self._printed_bytes += len(data)
+        self.printed += data[: max(0, _PRINTED_KEPT - len(self.printed))]
+        if self._printed_bytes > _PRINTED_LIMIT:
+            raise PrintedTooMuch
+
+    def ended(self) -> ContainerState | None:
+        """Return how the container ended; None when it is still running or gone."""
+        with contextlib.suppress(TimeoutError):
+            return self._engine.wait(self.container, _ENDING_SECONDS)
+        return None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            self._channel.__exit__(kind, error, traceback)
+        finally:
+            self._engine.remove(self.container)

@@ -1,0 +1,80 @@
+"""Where a grade is made: the engine, the image, and the walls around a stranger's program."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from exam_cli.engine.port import ContainerSpec, Engine, Limits
+
+_PROGRAMS = "/opt/exam/programs"
+_NOBODY = "65534:65534"
+_CPUS = 2.0
+_PROCESSES = 128
+_OPEN_FILES = 1024
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What a grade is made in.
+
+    Args:
+        engine: holds the image and runs the containers.
+        image: reference of the grader image.
+        edition: name of the edition.
+        variant: cpu or gpu.
+        tensorflow: the edition's version, for advice.
+        keras: likewise.
+        runtime: the engine's runtime; None for its default.
+        labels: put on every container, so that they can be found again.
+    """
+
+    engine: Engine
+    image: str
+    edition: str
+    variant: str
+    tensorflow: str
+    keras: str
+    runtime: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def isolation(self) -> dict[str, str]:
+        """Return the `isolation` object of `exam grade --json`."""
+        return {"runtime": self.runtime or "runc", "network": "none"}
+
+    def describe(self, versions: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Return the `environment` object of `exam grade --json`; `versions` as the image told."""
+        told = versions or {}
+        return {
+            "edition": self.edition,
+            "variant": self.variant,
+            "image": None,
+            "tensorflow": told.get("tensorflow", self.tensorflow),
+            "python": told.get("python"),
+        }
+
+    def container(self, program: str, memory_bytes: int, tmpfs_bytes: int) -> ContainerSpec:
+        """Return the container of one of our programs.
+
+        No mounts, no network, a read-only root, no capabilities, nobody's user: those are the
+        defaults of `ContainerSpec`. Everything that it may use up has a cap.
+        """
+        command: Sequence[str] = ("/opt/exam/bin/python", "-sE", f"{_PROGRAMS}/{program}.py")
+        return ContainerSpec(
+            image=self.image,
+            command=command,
+            user=_NOBODY,
+            limits=Limits(
+                memory_bytes=memory_bytes,
+                cpus=_CPUS,
+                processes=_PROCESSES,
+                open_files=_OPEN_FILES,
+                tmpfs={"/tmp": tmpfs_bytes},
+            ),
+            labels={"exam.role": program, **self.labels},
+            environment={"HOME": "/tmp", "TF_CPP_MIN_LOG_LEVEL": "3"},
+            working_dir="/tmp",
+            stdin=True,
+            runtime=self.runtime,
+        )

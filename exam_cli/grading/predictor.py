@@ -1,0 +1,138 @@
+"""Have a model answer in a container of its own; if it does not, tell why by evidence.
+
+The evidence is the engine's word (killed for memory, exit code), our own clock, and the length of
+what came back. What the program says about itself is believed only where it can do no harm: a model
+may well claim to be at fault.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from exam_cli.config.section import Section
+from exam_cli.errors import OurFault
+from exam_cli.grading import faults
+from exam_cli.grading.box import Box, PrintedTooMuch
+from exam_cli.grading.environment import Environment
+from exam_cli.grading.intake import Submission
+from exam_cli.grading.verdict import Rejection
+from exam_cli.sections.vault import DataSet
+from exam_cli.wire import FrameError, FrameTooLong, frame_start
+
+_READY_SECONDS = 180.0
+_BATCH = 256
+_TMPFS_SLACK = 64 << 20
+_MODEL_COPIES = 3  # the file, its bytes while they are parsed, and the weights
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """An array of float32 in row order: little-endian bytes and its shape, rows first."""
+
+    shape: tuple[int, ...]
+    data: bytes
+
+
+@dataclass
+class PredictorRun:
+    """What is known of a run so far; filled in while it goes, so that a failure can be told."""
+
+    versions: Mapping[str, Any] | None = None
+    seconds: float | None = None
+    printed: bytes = b""
+
+
+def predict(
+    submission: Submission,
+    saved_with: str | None,
+    section: Section,
+    data: DataSet,
+    environment: Environment,
+    run: PredictorRun,
+) -> Predictions:
+    """Return a model's predictions for every row of a data set.
+
+    Args:
+        submission: the snapshot.
+        saved_with: the Keras version that saved it, if known.
+        section: the contract and the limits.
+        data: the inputs; its labels stay here.
+        environment: where to run.
+        run: takes versions, seconds and what the model printed.
+
+    Raises `Rejection` when the model is at fault and `OurFault` when we are.
+    """
+    shape = (data.rows, *section.contract.output.shape)
+    limit = data.rows * section.contract.output.row_bytes
+    memory = (section.limits.memory_megabytes << 20) + _MODEL_COPIES * submission.record.bytes
+    tmpfs = submission.record.bytes + _TMPFS_SLACK
+    with Box(environment.engine, environment.container("predictor", memory, tmpfs)) as box:
+        try:
+            run.versions = _await_ready(box)
+            started = time.monotonic()
+            box.send(_request(submission, section, data))
+            try:
+                frame = box.receive(limit, float(section.limits.predict_seconds))
+            finally:
+                run.seconds = time.monotonic() - started
+            if frame is None:
+                raise faults.ended(box.ended(), section)
+        except TimeoutError:
+            raise faults.timeout(section) from None
+        except (FrameTooLong, PrintedTooMuch):
+            raise faults.output_overflow() from None
+        except FrameError:
+            raise faults.unreadable() from None
+        finally:
+            run.printed = bytes(box.printed)
+    if frame.header.get("kind") == "fault":
+        raise faults.from_predictor(frame.header, saved_with, section, environment)
+    told = frame.header.get("shape")
+    good = frame.header.get("kind") == "predictions" and frame.header.get("dtype") == "float32"
+    if not good or told != list(shape) or len(frame.body) != 4 * math.prod(shape):
+        raise Rejection("wrong_output", "The model's answer does not have the agreed shape.")
+    return Predictions(shape, frame.body)
+
+
+def _await_ready(box: Box) -> Mapping[str, Any]:
+    """Wait until TensorFlow is imported. The model is not there yet, so faults are ours."""
+    try:
+        ready = box.receive(0, _READY_SECONDS)
+    except TimeoutError as error:
+        raise OurFault(
+            f"The grader did not start within {_READY_SECONDS:.0f} s: the machine is overloaded; "
+            "try again when it has calmed down."
+        ) from error
+    except (FrameError, PrintedTooMuch) as error:
+        raise OurFault("The grader did not start as it should: try again.") from error
+    if ready is None or ready.header.get("kind") != "ready":
+        state = box.ended()
+        why = "ran out of memory" if state and state.out_of_memory else "ended early"
+        raise OurFault(f"The grader {why} before it saw the model: try again.") from RuntimeError(
+            box.printed.decode(errors="replace")
+        )
+    return ready.header
+
+
+def _request(submission: Submission, section: Section, data: DataSet) -> Iterator[bytes]:
+    """Yield the one frame that goes in: contract, model, inputs."""
+    header = {
+        "contract": section.contract.model_dump(mode="json"),
+        "batch": _BATCH,
+        "model": {
+            "format": submission.format,
+            "root": submission.root,
+            "files": [{"path": file.name, "bytes": file.bytes} for file in submission.files],
+        },
+        "tensors": [tensor.description for tensor in data.inputs],
+    }
+    size = submission.record.bytes + sum(tensor.bytes for tensor in data.inputs)
+    yield frame_start(header, size)
+    for path in [file.path for file in submission.files] + [one.path for one in data.inputs]:
+        with path.open("rb") as stream:
+            while piece := stream.read(1 << 20):
+                yield piece

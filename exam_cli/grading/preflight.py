@@ -1,0 +1,130 @@
+"""A look at a snapshot without running any of it: is it what its name says, and who saved it?
+
+Only the standard library's zip reader touches the bytes, with caps on what it may read. Everything
+that needs a real parser (HDF5, protocol buffers) waits for the predictor's container.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+from pathlib import Path
+
+from exam_cli.config.section import Section
+from exam_cli.grading.intake import Submission
+from exam_cli.grading.verdict import Rejection
+
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+_MEMBERS = frozenset({"config.json", "metadata.json", "model.weights.h5"})
+_MAX_MEMBERS = 2000
+_MAX_METADATA = 64 << 10
+_UNPACKED_FACTOR = 4  # weights hardly compress; a bomb does
+_VERSION = re.compile(r"^\d{1,4}(\.\d{1,6}){1,3}[a-z0-9.+-]{0,20}$")
+
+
+def saved_with(submission: Submission, section: Section) -> str | None:
+    """Check a snapshot's outside; return the Keras version that saved it, if the file tells.
+
+    Raises `Rejection` with `not_a_model` or `too_large`.
+    """
+    if submission.format == "savedmodel":
+        _check_saved_model(submission)
+        return None
+    path = submission.files[0].path
+    if submission.format == "h5":
+        _check_hdf5(path, submission)
+        return None
+    return _keras_version(path, submission, section)
+
+
+def version_text(text: object) -> str | None:
+    """Return a version if it looks like one: it may come from a stranger's file."""
+    return text if isinstance(text, str) and _VERSION.match(text) else None
+
+
+def _name(submission: Submission) -> str:
+    return submission.record.path
+
+
+def _check_saved_model(submission: Submission) -> None:
+    heads = {file.name: file.bytes for file in submission.files}
+    if not heads.get("model/saved_model.pb"):
+        raise Rejection(
+            "not_a_model", f"{_name(submission)} has an empty saved_model.pb: save the model again."
+        )
+
+
+def _check_hdf5(path: Path, submission: Submission) -> None:
+    with path.open("rb") as stream:
+        head = stream.read(8)
+    if head == _HDF5:
+        return
+    if head.startswith(b"PK"):
+        raise Rejection(
+            "not_a_model", f"{_name(submission)} is a .keras file by content: name it model.keras."
+        )
+    raise Rejection(
+        "not_a_model", f"{_name(submission)} is not an HDF5 file: save with `model.save`."
+    )
+
+
+def _keras_version(path: Path, submission: Submission, section: Section) -> str | None:
+    with path.open("rb") as stream:
+        head = stream.read(8)
+    if head == _HDF5:
+        raise Rejection(
+            "not_a_model", f"{_name(submission)} is an HDF5 file by content: name it model.h5."
+        )
+    if not head.startswith(b"PK"):
+        raise Rejection(
+            "not_a_model",
+            f"{_name(submission)} is not a Keras model: save with `model.save('model.keras')`.",
+        )
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+            _check_members(members, submission, section)
+            with archive.open("metadata.json") as stream:
+                metadata = json.loads(stream.read(_MAX_METADATA))
+    except Rejection:
+        raise
+    except Exception:
+        # The zip reader raises a dozen kinds of errors on damaged files; all mean the same.
+        raise Rejection(
+            "not_a_model",
+            f"{_name(submission)} is damaged or incomplete: save the model again, and copy it "
+            "whole if it comes from another machine.",
+        ) from None
+    return version_text(metadata.get("keras_version") if isinstance(metadata, dict) else None)
+
+
+def _check_members(
+    members: list[zipfile.ZipInfo], submission: Submission, section: Section
+) -> None:
+    names = [member.filename for member in members]
+    missing = sorted(_MEMBERS - set(names))
+    if missing:
+        raise Rejection(
+            "not_a_model",
+            f"{_name(submission)} is a zip file without {missing[0]}, so not a Keras model: save "
+            "with `model.save('model.keras')`.",
+        )
+    odd = (
+        len(names) > _MAX_MEMBERS
+        or len(set(names)) != len(names)
+        or any(name.startswith("/") or ".." in Path(name).parts for name in names)
+        or any(member.flag_bits & 1 for member in members)
+    )
+    if odd:
+        raise Rejection(
+            "not_a_model",
+            f"{_name(submission)} is a zip file that Keras would not have written: save the model "
+            "again with `model.save('model.keras')`.",
+        )
+    if sum(member.file_size for member in members) > _UNPACKED_FACTOR * section.contract.max_bytes:
+        raise Rejection(
+            "too_large",
+            f"{_name(submission)} unpacks to more than {_UNPACKED_FACTOR} times the limit of "
+            f"{section.contract.max_megabytes} MB.",
+        )

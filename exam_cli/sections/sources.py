@@ -1,0 +1,73 @@
+"""The packages that real data comes from, fetched once and checked against their hash."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from exam_cli.config.edition import Architecture
+from exam_cli.config.section import Source
+from exam_cli.engine.port import Engine
+from exam_cli.errors import ExamError
+from exam_cli.fetch.apt import fetch_exact
+from exam_cli.fetch.lockfile import Pin, normal_name, sha256_of
+from exam_cli.fetch.wheels import fetch_wheels
+from exam_cli.paths import cache_dir
+from exam_cli.progress import SILENT
+
+_SUITE = "bookworm"
+
+
+def fetch_source(source: Source, engine: Engine, image: str, architecture: Architecture) -> Path:
+    """Return the archive of a source, from the cache or its registry.
+
+    Args:
+        source: what is wanted.
+        engine: runs apt for Debian packages, in a container of `image`.
+        image: any image with apt in it.
+        architecture: of the engine's machine.
+
+    Raises `ExamError` that names the source when it is not served or has another hash.
+    """
+    archive = cache_dir() / "sources" / source.sha256
+    if archive.is_file() and sha256_of(archive) == source.sha256:
+        return archive
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=archive.parent) as scratch:
+        arrived = _fetch(source, engine, image, architecture, Path(scratch))
+        digest = sha256_of(arrived)
+        if digest != source.sha256:
+            raise ExamError(
+                f"The source {source.name} ({source.package} {source.version}) has sha256 {digest} "
+                f"and section.yaml says {source.sha256}: do not use it; ask who wrote the section."
+            )
+        arrived.replace(archive)
+    return archive
+
+
+def _fetch(
+    source: Source, engine: Engine, image: str, architecture: Architecture, scratch: Path
+) -> Path:
+    if source.registry == "pypi":
+        pin = Pin(normal_name(source.package), source.version, frozenset([source.sha256]))
+        return fetch_wheels([pin], scratch, architecture, "3.11", SILENT)[0]
+    if source.registry == "debian":
+        return fetch_exact(engine, image, _SUITE, source.package, source.version, scratch)[0]
+    return _npm_pack(source, scratch)
+
+
+def _npm_pack(source: Source, scratch: Path) -> Path:
+    npm = shutil.which("npm")
+    if npm is None:
+        raise ExamError(
+            f"The source {source.name} is an npm package and npm is not installed: install npm."
+        )
+    line = [npm, "pack", "--json", f"{source.package}@{source.version}"]
+    done = subprocess.run(line, cwd=scratch, capture_output=True, text=True, check=False)
+    if done.returncode:
+        words = (done.stderr.strip().splitlines() or ["npm gave no reason"])[-1]
+        raise ExamError(f"Fetching the source {source.name} with npm failed: {words}")
+    return scratch / Path(json.loads(done.stdout)[0]["filename"]).name
