@@ -1,0 +1,176 @@
+"""Train, probe and final sets of the regression section: diamonds and their prices.
+
+The source is `diamonds.csv`, 53,940 round diamonds with their price in US dollars. `build` turns
+it into three sets that share no stone:
+
+1. Rows that cannot be true are dropped: a measurement of zero, a width over 15 mm, a height over
+   10 mm (some 20 rows).
+2. The list names many stones twice: some 6,800 rows repeat another one with x and y swapped, a few
+   hundred repeat one exactly or measure it anew, often at another price. Two rows are taken for
+   **the same stone** when carat, colour and clarity are equal and either
+
+   - smaller width, larger width and height each differ by at most 0.01 mm (so turning a stone, or
+     judging its cut anew, makes no new stone), or
+   - price, depth and table are equal as well (the same stone, measured again).
+
+   Of each such stone only the first row is kept, so no two rows that remain, in the same set or
+   in different ones, are near-duplicates. About 36,000 rows remain.
+3. 32,000 rows are drawn and sorted by price. Of every eight neighbours the seed sends one to the
+   probe set, one to the final set and six to the train set. All three sets thus have the same
+   distribution of prices, and one seed is as hard as another.
+4. Each set is shuffled.
+
+All randomness comes from one PCG64 generator and from its `random` method only, whose stream does
+not change between versions of NumPy.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from typing import Any, Dict, List, Sequence, Tuple  # noqa: UP035  (runs on Python 3.9 too)
+
+import numpy as np
+
+FEATURES = ("carat", "cut", "color", "clarity", "depth", "table", "x", "y", "z")
+TARGET = "price"
+
+# The code of a category is its place in this list: from the least to the most wanted.
+CATEGORIES = {
+    "cut": ("Fair", "Good", "Very Good", "Premium", "Ideal"),
+    "color": ("J", "I", "H", "G", "F", "E", "D"),
+    "clarity": ("I1", "SI2", "SI1", "VS2", "VS1", "VVS2", "VVS1", "IF"),
+}
+
+ROWS = 32_000
+TRAIN_SHARE = 6  # of every eight neighbours in price; one more goes to each hidden set
+BLOCK = TRAIN_SHARE + 2
+SAMPLE_ROWS = 16
+
+SAME_MEASUREMENT = 1  # hundredths of a millimetre
+LARGEST_WIDTH, LARGEST_HEIGHT = 15.0, 10.0  # millimetres
+
+Row = Dict[str, str]
+
+
+def build(sources: dict[str, bytes], seed: bytes) -> dict[str, Any]:
+    """Make the files of the train set and the arrays of the sample, probe and final sets.
+
+    `sources["diamonds"]` holds the bytes of diamonds.csv, `seed` 32 secret bytes. Features are
+    float32 of shape (rows, 9) in the order of `FEATURES`, prices float32 of shape (rows, 1).
+    Raises ValueError if too few different stones are left to fill the sets.
+    """
+    rng = generator(seed)
+    rows = distinct(plausible(read(sources["diamonds"])))
+    if len(rows) < BLOCK * SAMPLE_ROWS:
+        raise ValueError(f"only {len(rows)} different diamonds in the source")
+    # All rows that there are, in whole blocks, when the source is smaller than the real one.
+    count = min(ROWS, len(rows)) // BLOCK * BLOCK
+    chosen = [rows[index] for index in shuffled(rng, len(rows))[:count]]
+    train, probe, final = (shuffle(rng, part) for part in split(rng, chosen))
+    return {
+        "train": {"train.csv": to_csv(train)},
+        "sample": {"inputs": {"features": features(train[:SAMPLE_ROWS])}},
+        "probe": {"inputs": {"features": features(probe)}, "labels": prices(probe)},
+        "final": {"inputs": {"features": features(final)}, "labels": prices(final)},
+    }
+
+
+def generator(seed: bytes) -> np.random.Generator:
+    """Return the one source of randomness of this section."""
+    digest = hashlib.sha256(b"regression:" + seed).digest()
+    return np.random.Generator(np.random.PCG64(int.from_bytes(digest, "big")))
+
+
+def shuffled(rng: np.random.Generator, count: int) -> List[int]:
+    """Return the numbers 0..count-1 in random order."""
+    order: List[int] = np.argsort(rng.random(count), kind="stable").tolist()
+    return order
+
+
+def shuffle(rng: np.random.Generator, rows: Sequence[Row]) -> List[Row]:
+    """Return the rows in random order."""
+    return [rows[index] for index in shuffled(rng, len(rows))]
+
+
+def read(source: bytes) -> List[Row]:
+    """Read the rows of diamonds.csv, as text."""
+    return list(csv.DictReader(io.StringIO(source.decode("utf-8"))))
+
+
+def plausible(rows: Sequence[Row]) -> List[Row]:
+    """Drop rows with a measurement that no diamond has."""
+    return [
+        row
+        for row in rows
+        if 0 < float(row["x"]) < LARGEST_WIDTH
+        and 0 < float(row["y"]) < LARGEST_WIDTH
+        and 0 < float(row["z"]) < LARGEST_HEIGHT
+    ]
+
+
+def distinct(rows: Sequence[Row]) -> List[Row]:
+    """Keep the first row of every stone; the module's docstring says what the same stone is."""
+    kept: List[Row] = []
+    listings = set()
+    measurements: Dict[Tuple[str, ...], List[Tuple[int, int, int]]] = {}
+    for row in rows:
+        kind = (f"{float(row['carat']):.2f}", row["color"], row["clarity"])
+        listing = (*kind, *(float(row[name]) for name in ("price", "depth", "table")))
+        here = measured(row)
+        if listing in listings or any(
+            all(abs(a - b) <= SAME_MEASUREMENT for a, b in zip(here, there))  # noqa: B905
+            for there in measurements.get(kind, ())
+        ):
+            continue
+        kept.append(row)
+        listings.add(listing)
+        measurements.setdefault(kind, []).append(here)
+    return kept
+
+
+def measured(row: Row) -> Tuple[int, int, int]:
+    """Return smaller width, larger width and height in hundredths of a millimetre."""
+    x, y, z = (round(float(row[name]) * 100) for name in ("x", "y", "z"))
+    return min(x, y), max(x, y), z
+
+
+def split(rng: np.random.Generator, rows: Sequence[Row]) -> Tuple[List[Row], List[Row], List[Row]]:
+    """Split into train, probe and final so that all three have the same spread of prices."""
+    ranked = sorted(rows, key=lambda row: float(row[TARGET]))
+    train: List[Row] = []
+    probe: List[Row] = []
+    final: List[Row] = []
+    for start in range(0, len(ranked), BLOCK):
+        block = shuffle(rng, ranked[start : start + BLOCK])
+        train += block[:TRAIN_SHARE]
+        probe.append(block[-2])
+        final.append(block[-1])
+    return train, probe, final
+
+
+def code(row: Row, name: str) -> float:
+    """Return the number that stands for a feature in the model's input."""
+    if name in CATEGORIES:
+        return float(CATEGORIES[name].index(row[name]))
+    return float(row[name])
+
+
+def features(rows: Sequence[Row]) -> np.ndarray:
+    """Return the model's input: float32 of shape (rows, 9), in the order of `FEATURES`."""
+    return np.array([[code(row, name) for name in FEATURES] for row in rows], dtype=np.float32)
+
+
+def prices(rows: Sequence[Row]) -> np.ndarray:
+    """Return the prices in US dollars: float32 of shape (rows, 1)."""
+    return np.array([[float(row[TARGET])] for row in rows], dtype=np.float32)
+
+
+def to_csv(rows: Sequence[Row]) -> bytes:
+    """Write rows as the candidate gets them: categories in words, the price last."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [*FEATURES, TARGET], extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode("utf-8")

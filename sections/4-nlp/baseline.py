@@ -1,0 +1,20 @@
+"""The simplest honest model: always the most frequent category, whatever the text."""
+
+import json
+
+import keras
+import numpy as np
+
+TOKENS = 40
+CLASSES = 12
+
+with open("train.jsonl", encoding="utf-8") as file:
+    labels = [json.loads(line)["label"] for line in file]
+frequency = np.bincount(labels, minlength=CLASSES) / len(labels)
+
+inputs = keras.Input((TOKENS,), dtype="int32", name="tokens")
+nothing = keras.layers.Rescaling(0.0)(inputs)
+scores = keras.layers.Dense(CLASSES, kernel_initializer="zeros")
+outputs = scores(nothing)
+scores.bias.assign(frequency)
+keras.Model(inputs, outputs).save("model.keras")
