@@ -1,0 +1,76 @@
+"""The one place where errors become a sentence, an exit status and a log file."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import platform
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from exam_cli import __version__
+from exam_cli.errors import DiskFull, ExamError, OurFault
+from exam_cli.paths import log_dir
+
+INTERRUPTED = 130
+
+
+def guarded(run: Callable[[], int | None], *, as_json: bool) -> int:
+    """Run a command and return its exit status; whatever it raises is told in one sentence."""
+    try:
+        return run() or 0
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.UsageError as error:
+        return _tell(f"{error.format_message()}", "usage", 2, None, as_json)
+    except (KeyboardInterrupt, click.Abort):
+        return _tell("Interrupted; nothing is lost.", "interrupted", INTERRUPTED, None, as_json)
+    except ExamError as error:
+        log = _log(error) if isinstance(error, OurFault) or error.__cause__ else None
+        return _tell(str(error), error.reason, error.exit_status, log, as_json)
+    except BrokenPipeError:
+        # Whoever read our output has gone; say nothing more, not even at interpreter exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            full = DiskFull(f"The disk is full ({error.filename or 'while writing'}): free some.")
+            return _tell(str(full), full.reason, full.exit_status, None, as_json)
+        return _unexpected(error, as_json)
+    except Exception as error:
+        return _unexpected(error, as_json)
+
+
+def _unexpected(error: Exception, as_json: bool) -> int:
+    sentence = f"Something in this program broke ({type(error).__name__}); no attempt was counted."
+    return _tell(sentence, "internal", 3, _log(error), as_json)
+
+
+def _tell(sentence: str, reason: str | None, status: int, log: Path | None, as_json: bool) -> int:
+    where = f" (details: {log})" if log else ""
+    click.echo(f"exam: {sentence}{where}", err=True)
+    if as_json:
+        verdict = "failed" if status == 3 else None
+        answer = {"verdict": verdict, "reason": reason, "message": sentence}
+        click.echo(json.dumps(answer, ensure_ascii=False))
+    return status
+
+
+def _log(error: BaseException) -> Path | None:
+    """Write the traceback and the versions to a file; None when even that fails."""
+    try:
+        directory = log_dir()
+        directory.mkdir(parents=True, exist_ok=True)
+        path = directory / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
+        text = "".join(traceback.format_exception(error))
+        system = f"exam {__version__}, Python {platform.python_version()}, {platform.platform()}"
+        path.write_text(f"{system}\n{sys.argv}\n\n{text}", encoding="utf-8")
+    except OSError:
+        return None
+    return path

@@ -1,0 +1,59 @@
+"""`exam images`."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from exam_cli.cli.common import connect, json_option
+
+
+@click.group()
+def command() -> None:
+    """Build and list the pinned images."""
+
+
+@command.command()
+@click.option("--edition", default="tf2.21", show_default=True)
+def build(edition: str) -> None:
+    """Build an edition's images if they are not here."""
+    from exam_cli.cli.screen import show, showing_progress
+    from exam_cli.config.edition import load_edition
+    from exam_cli.images.build import ensure_images
+
+    with showing_progress() as progress:
+        images = ensure_images(connect(), load_edition(edition), progress)
+    show(f"{images.grader}\n{images.workspace}")
+
+
+@command.command("list")
+@json_option
+def list_images(as_json: bool) -> None:
+    """List editions, and what of them is on this engine."""
+    from exam_cli.cli.screen import show, table_of
+    from exam_cli.images.listing import listing
+
+    rows = listing(connect())
+    if as_json:
+        click.echo(json.dumps([row.as_json() for row in rows]))
+        return
+    table = table_of("Edition", "Variant", "Image", "Here", "Size")
+    for row in rows:
+        for role, image in row.images.items():
+            here, size = ("yes", f"{image.size / 1e9:.2f} GB") if image else ("no", "-")
+            table.add_row(row.edition, row.variant, row.names[role], here, size)
+    show(table)
+
+
+@command.command()
+@click.argument("edition")
+def lock(edition: str) -> None:
+    """Resolve an edition's lists of names into locks with exact versions and hashes."""
+    from exam_cli.cli.screen import show, showing_progress
+    from exam_cli.config.edition import load_edition
+    from exam_cli.images.lock import write_locks
+
+    with showing_progress() as progress:
+        for path in write_locks(load_edition(edition), connect(), progress):
+            show(str(path))

@@ -1,0 +1,60 @@
+"""The `exam` command. A subcommand's module is imported only when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from exam_cli.cli.boundary import guarded
+
+# name -> the line that `exam --help` shows. The module of the same name holds the command.
+COMMANDS = {
+    "up": "Start the exam: images, workspace, Jupyter, clock.",
+    "status": "Show clock, containers and scores.",
+    "grade": "Score the model in a section's directory.",
+    "down": "Stop the exam's containers; workspace and record stay.",
+    "shell": "Open a shell in the workspace container.",
+    "run": "Run a Python script in the workspace container.",
+    "attach": "Tell how Jupyter and editors get in.",
+    "doctor": "Check engine, disk, memory and isolation.",
+    "images": "Build and list the pinned images.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands live in modules that are imported on demand."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands in the order in which a newcomer needs them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command's module and return its command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"exam_cli.cli.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="exam", prog_name="exam")
+def cli() -> None:
+    """A hands-on machine-learning exam: train real models, be scored on data you have not seen."""
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit status."""
+    as_json = "--json" in sys.argv
+    sys.exit(guarded(lambda: cli.main(standalone_mode=False), as_json=as_json))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,19 @@
+"""`exam shell`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from exam_cli.cli.common import connect, current_session, workspace_option
+
+
+@click.command()
+@workspace_option
+@click.pass_context
+def command(ctx: click.Context, workspace: Path | None) -> None:
+    """Open a shell in the workspace container, as yourself, in /workspace."""
+    from exam_cli.sitting.work import in_container
+
+    ctx.exit(in_container(current_session(workspace), connect(), ["/bin/bash"], "."))

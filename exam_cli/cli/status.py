@@ -1,0 +1,54 @@
+"""`exam status`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from exam_cli.cli.common import connect, current_session, json_option, workspace_option
+
+
+@click.command()
+@workspace_option
+@json_option
+def command(workspace: Path | None, as_json: bool) -> None:
+    """Show the clock, the containers, and the best and last score of each section."""
+    from exam_cli.cli.screen import clock_line, show, table_of
+    from exam_cli.sitting.status import status
+
+    now = status(current_session(workspace), connect)
+    if as_json:
+        click.echo(json.dumps(now.as_json(), ensure_ascii=False))
+        return
+    show(f"Session    {now.session.id} ({now.session.exam}, {now.session.edition})")
+    show(f"Workspace  {now.session.workspace}")
+    show(f"Clock      {clock_line(now.clock)}")
+    show(f"Containers {_containers(now.containers)}")
+    table = table_of("Section", "Weight", "Attempts", "Last", "Best")
+    for one in now.sections:
+        table.add_row(
+            f"{one.section.section} {one.section.title}",
+            f"{one.section.weight:g}",
+            str(one.attempts),
+            _result(one.last),
+            _result(one.best),
+        )
+    show(table)
+
+
+def _containers(states: Any) -> str:
+    if states is None:
+        return "no engine answers: `exam doctor` tells why"
+    running = [state.name for state in states if state.running]
+    return ", ".join(running) or "none running: `exam up` starts them"
+
+
+def _result(payload: dict[str, Any] | None) -> str:
+    if payload is None:
+        return "-"
+    if payload["verdict"] != "scored":
+        return f"0 ({payload['reason']})"
+    return f"{payload['score']} ({payload['metric']['name']} {payload['metric']['value']:.4g})"

@@ -1,0 +1,47 @@
+"""`exam up`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from exam_cli.cli.common import connect, json_option, workspace_option
+
+
+@click.command()
+@workspace_option
+@click.option("--edition", default="tf2.21", show_default=True, help="The pinned environment.")
+@click.option("--port", default=8888, show_default=True, help="For Jupyter, on 127.0.0.1.")
+@json_option
+def command(workspace: Path | None, edition: str, port: int, as_json: bool) -> None:
+    """Start the exam: build what is missing, lay out the workspace, start Jupyter and the clock.
+
+    Running it again is harmless: it starts only what is not running and overwrites no file.
+    """
+    from exam_cli.cli.screen import clock_line, show, showing_progress, table_of
+    from exam_cli.cli.where import workspace_for_up
+    from exam_cli.sitting.up import up
+
+    with showing_progress(quiet=as_json) as progress:
+        started = up(workspace_for_up(workspace), edition, port, connect(), progress)
+    if as_json:
+        answer = {
+            "session": started.session.id,
+            "workspace": str(started.session.workspace),
+            "url": started.jupyter.url,
+            "token": started.jupyter.token,
+            "sections": [section.directory for section in started.sections],
+        }
+        click.echo(json.dumps(answer))
+        return
+    show(f"Jupyter    {started.jupyter.url}")
+    show(f"Workspace  {started.session.workspace}")
+    show(f"Clock      {clock_line(started.clock)}")
+    table = table_of("Section", "Title", "Weight", "Directory")
+    for section in started.sections:
+        name = f"{section.section} {section.category}"
+        table.add_row(name, section.title, f"{section.weight:g}", section.directory)
+    show(table)
+    show("Save one model a section in its directory, then: exam grade N")

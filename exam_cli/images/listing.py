@@ -1,0 +1,59 @@
+"""Which editions there are, and what of them is on an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from exam_cli.config.edition import load_edition
+from exam_cli.engine.port import Engine, ImageInfo
+from exam_cli.images.build import Role, architecture_of, present, references
+from exam_cli.paths import resource
+
+
+@dataclass(frozen=True)
+class EditionStatus:
+    """One edition and variant: the names of its images, and the images that are here."""
+
+    edition: str
+    variant: str
+    fingerprint: str
+    names: Mapping[Role, str]
+    images: Mapping[Role, ImageInfo | None]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the object that `exam images list --json` lists."""
+        return {
+            "edition": self.edition,
+            "variant": self.variant,
+            "lock_sha256": self.fingerprint,
+            "images": {
+                role: {
+                    "name": self.names[role],
+                    "id": image.id if image else None,
+                    "layers": list(image.layers) if image else [],
+                    "bytes": image.size if image else None,
+                }
+                for role, image in self.images.items()
+            },
+        }
+
+
+def listing(engine: Engine) -> list[EditionStatus]:
+    """Return the status of every edition that travels with the program."""
+    architecture = architecture_of(engine)
+    found = []
+    for path in sorted(resource("images", "editions").glob("*/edition.yaml")):
+        edition = load_edition(path.parent.name)
+        names = references(edition, architecture)
+        found.append(
+            EditionStatus(
+                edition.edition,
+                "cpu",
+                edition.fingerprint(architecture),
+                {"grader": names.grader, "workspace": names.workspace},
+                present(engine, names),
+            )
+        )
+    return found

@@ -1,0 +1,120 @@
+"""`exam doctor`: each thing that the program stands on, as ok or as what to do."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from exam_cli.config.edition import DEFAULT_EDITION, load_edition
+from exam_cli.engine.port import Engine, EngineInfo
+from exam_cli.errors import ExamError
+from exam_cli.images.build import architecture_of, present, references
+from exam_cli.paths import cache_dir, data_dir
+
+_DISK_BYTES = 8 << 30
+_MEMORY_BYTES = 5 << 30  # a predictor of 3 GB, a scorer, and a workspace that idles
+_TOO_OLD = (20, 10)  # the first engine with cgroup v2 and BuildKit
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the doctor's: what was looked at, whether it is well, and what to do if not."""
+
+    topic: str
+    ok: bool
+    text: str
+    needed: bool = True
+
+
+def examine(connect: Callable[[], Engine]) -> list[Finding]:
+    """Look at everything; never raises for what it finds."""
+    findings = [*_disk()]
+    try:
+        engine = connect()
+        info = engine.info()
+    except ExamError as error:
+        return [Finding("engine", False, str(error)), *findings]
+    findings = [*_engine(info), *findings]
+    try:
+        edition = load_edition(DEFAULT_EDITION)
+        images = present(engine, references(edition, architecture_of(engine)))
+        missing = sorted(role for role, image in images.items() if image is None)
+        text = f"{DEFAULT_EDITION}: " + (
+            f"no {' and no '.join(missing)} image yet: `exam up` builds it" if missing else "here"
+        )
+        findings.append(Finding("images", not missing, text, needed=False))
+        left = [state for state in engine.find({"exam.role": "predictor"}) if not state.running]
+        left += [state for state in engine.find({"exam.role": "scorer"}) if not state.running]
+        if left:
+            findings.append(
+                Finding("left over", False, f"{len(left)} dead grading container(s): --fix", False)
+            )
+    except ExamError as error:
+        findings.append(Finding("images", False, str(error)))
+    return findings
+
+
+def _engine(info: EngineInfo) -> Iterator[Finding]:
+    version = tuple(
+        int(part) for part in info.version.split("+")[0].split(".")[:2] if part.isdigit()
+    )
+    yield Finding(
+        "engine",
+        version >= _TOO_OLD,
+        f"Docker {info.version} on {info.architecture}"
+        + ("" if version >= _TOO_OLD else ": too old, install 20.10 or newer"),
+    )
+    caps = not (info.rootless and info.cgroup_version == "1")
+    yield Finding(
+        "caps",
+        caps,
+        f"memory, CPU and process limits hold (cgroup v{info.cgroup_version})"
+        if caps
+        else "a rootless engine on cgroup v1 ignores limits: boot with cgroup v2, or use root",
+    )
+    enough = info.memory_bytes >= _MEMORY_BYTES
+    yield Finding(
+        "memory",
+        enough,
+        f"{info.memory_bytes / 2**30:.1f} GB for the engine"
+        + ("" if enough else f": give it {_MEMORY_BYTES >> 30} GB"),
+    )
+    yield Finding(
+        "second wall",
+        "runsc" in info.runtimes,
+        "gVisor (runsc) is there"
+        if "runsc" in info.runtimes
+        else "no gVisor (runsc): grading rests on the kernel and runc alone",
+        needed=False,
+    )
+
+
+def _disk() -> Iterator[Finding]:
+    for name, path in (("data", data_dir()), ("cache", cache_dir())):
+        there = path
+        while not there.exists():
+            there = there.parent
+        free = shutil.disk_usage(there).free
+        enough = free >= _DISK_BYTES
+        yield Finding(
+            f"disk, {name}",
+            enough,
+            f"{free / 2**30:.0f} GB free at {path}" + ("" if enough else ": free some space"),
+        )
+
+
+def fix(connect: Callable[[], Engine]) -> int:
+    """Give this machine an engine and remove what dead grades left; return an exit status."""
+    script = Path(__file__).resolve().parent.parent / "engine" / "provide.sh"
+    status = subprocess.call(["/bin/sh", str(script)])
+    if status:
+        return status
+    engine = connect()
+    for role in ("predictor", "scorer", "dataset", "fetch"):
+        for state in engine.find({"exam.role": role}):
+            if not state.running:
+                engine.remove(state.id)
+    return 0

@@ -1,0 +1,24 @@
+"""`exam down`: stop what runs; with a purge, forget the session."""
+
+from __future__ import annotations
+
+from exam_cli.engine.port import Engine
+from exam_cli.session.session import Session, forget
+from exam_cli.workspace.container import container_name, home_volume
+
+
+def down(session: Session, engine: Engine) -> list[str]:
+    """Stop and remove a session's containers; return their names. Work and record stay."""
+    names = []
+    for state in engine.find({"exam.session": session.id}):
+        if state.name == container_name(session):
+            engine.stop(state.id)
+        engine.remove(state.id)
+        names.append(state.name)
+    return names
+
+
+def purge(session: Session, engine: Engine) -> None:
+    """Remove a session's home volume and its whole record; the workspace stays."""
+    engine.remove_volume(home_volume(session))
+    forget(session)

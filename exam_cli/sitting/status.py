@@ -1,0 +1,103 @@
+"""`exam status`: what is known of a session now, read from the ledger and the engine."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from exam_cli.config.section import Section
+from exam_cli.engine.port import ContainerState, Engine
+from exam_cli.errors import EngineUnreachable
+from exam_cli.sections.catalog import all_sections
+from exam_cli.session.clock import Clock, clock
+from exam_cli.session.ledger import Ledger
+from exam_cli.session.session import Session
+from exam_cli.sitting.up import PRACTICE_SECONDS
+
+
+@dataclass(frozen=True)
+class SectionStatus:
+    """A section and what has been tried; `last` and `best` are payloads of the ledger."""
+
+    section: Section
+    attempts: int
+    last: dict[str, Any] | None
+    best: dict[str, Any] | None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the object that `exam status --json` lists."""
+        return {
+            "section": self.section.section,
+            "slug": self.section.slug,
+            "title": self.section.title,
+            "weight": self.section.weight,
+            "directory": self.section.directory,
+            "attempts": self.attempts,
+            "last": _short(self.last),
+            "best": _short(self.best),
+        }
+
+
+def _short(payload: dict[str, Any] | None) -> dict[str, Any] | None:
+    if payload is None:
+        return None
+    keys = ("attempt", "verdict", "reason", "score", "metric")
+    return {key: payload.get(key) for key in keys}
+
+
+@dataclass(frozen=True)
+class Status:
+    """A session at a moment. `containers` is None when no engine answers."""
+
+    session: Session
+    clock: Clock
+    containers: list[ContainerState] | None
+    sections: list[SectionStatus]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the object that `exam status --json` prints."""
+        started, deadline = self.clock.started, self.clock.deadline
+        return {
+            "session": self.session.id,
+            "exam": self.session.exam,
+            "edition": self.session.edition,
+            "clock": {
+                "started": started.isoformat() if started else None,
+                "deadline": deadline.isoformat() if deadline else None,
+                "seconds_left": self.clock.seconds_left,
+            },
+            "containers": [
+                {
+                    "name": state.name,
+                    "role": state.labels.get("exam.role"),
+                    "running": state.running,
+                    "image": state.image_id,
+                }
+                for state in self.containers or []
+            ],
+            "sections": [section.as_json() for section in self.sections],
+        }
+
+
+def status(session: Session, connect: Callable[[], Engine]) -> Status:
+    """Return a session's status; it needs no engine to tell the clock and the scores."""
+    with Ledger(session.ledger_path) as ledger:
+        sections = [_section_status(section, ledger) for section in all_sections()]
+        now = clock(ledger, PRACTICE_SECONDS, datetime.now(UTC))
+    containers = None
+    with contextlib.suppress(EngineUnreachable):
+        containers = connect().find({"exam.session": session.id})
+    return Status(session, now, containers, sections)
+
+
+def _section_status(section: Section, ledger: Ledger) -> SectionStatus:
+    attempts = [event.payload for event in ledger.attempts(section.section)]
+    scored = [payload for payload in attempts if payload["verdict"] == "scored"]
+    better = -1 if section.metric.better == "lower" else 1
+    best = max(
+        scored, key=lambda one: (one["score"], better * one["metric"]["value"]), default=None
+    )
+    return SectionStatus(section, len(attempts), attempts[-1] if attempts else None, best)

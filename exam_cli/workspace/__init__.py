@@ -1,0 +1,1 @@
+"""The candidate's directory, and the container in which they work on it."""
