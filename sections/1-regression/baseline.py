@@ -1,12 +1,13 @@
 """The simplest honest model: always the median price of the train set, whatever the diamond."""
 
 import csv
+from pathlib import Path
 
 import keras
 import numpy as np
 
-with open("train.csv", newline="") as file:
-    prices = [float(row["price"]) for row in csv.DictReader(file)]
+rows = csv.DictReader(Path("train.csv").read_text().splitlines())
+prices = [float(row["price"]) for row in rows]
 
 constant = keras.layers.Dense(
     1, kernel_initializer="zeros", bias_initializer=keras.initializers.Constant(np.median(prices))

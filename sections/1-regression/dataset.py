@@ -29,7 +29,8 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from typing import Any, Dict, List, Sequence, Tuple  # noqa: UP035  (runs on Python 3.9 too)
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -51,7 +52,7 @@ SAMPLE_ROWS = 16
 SAME_MEASUREMENT = 1  # hundredths of a millimetre
 LARGEST_WIDTH, LARGEST_HEIGHT = 15.0, 10.0  # millimetres
 
-Row = Dict[str, str]
+Row = dict[str, str]
 
 
 def build(sources: dict[str, bytes], seed: bytes) -> dict[str, Any]:
@@ -83,23 +84,23 @@ def generator(seed: bytes) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(int.from_bytes(digest, "big")))
 
 
-def shuffled(rng: np.random.Generator, count: int) -> List[int]:
+def shuffled(rng: np.random.Generator, count: int) -> list[int]:
     """Return the numbers 0..count-1 in random order."""
-    order: List[int] = np.argsort(rng.random(count), kind="stable").tolist()
+    order: list[int] = np.argsort(rng.random(count), kind="stable").tolist()
     return order
 
 
-def shuffle(rng: np.random.Generator, rows: Sequence[Row]) -> List[Row]:
+def shuffle(rng: np.random.Generator, rows: Sequence[Row]) -> list[Row]:
     """Return the rows in random order."""
     return [rows[index] for index in shuffled(rng, len(rows))]
 
 
-def read(source: bytes) -> List[Row]:
+def read(source: bytes) -> list[Row]:
     """Read the rows of diamonds.csv, as text."""
     return list(csv.DictReader(io.StringIO(source.decode("utf-8"))))
 
 
-def plausible(rows: Sequence[Row]) -> List[Row]:
+def plausible(rows: Sequence[Row]) -> list[Row]:
     """Drop rows with a measurement that no diamond has."""
     return [
         row
@@ -110,11 +111,11 @@ def plausible(rows: Sequence[Row]) -> List[Row]:
     ]
 
 
-def distinct(rows: Sequence[Row]) -> List[Row]:
+def distinct(rows: Sequence[Row]) -> list[Row]:
     """Keep the first row of every stone; the module's docstring says what the same stone is."""
-    kept: List[Row] = []
+    kept: list[Row] = []
     listings = set()
-    measurements: Dict[Tuple[str, ...], List[Tuple[int, int, int]]] = {}
+    measurements: dict[tuple[str, ...], list[tuple[int, int, int]]] = {}
     for row in rows:
         kind = (f"{float(row['carat']):.2f}", row["color"], row["clarity"])
         listing = (*kind, *(float(row[name]) for name in ("price", "depth", "table")))
@@ -130,18 +131,18 @@ def distinct(rows: Sequence[Row]) -> List[Row]:
     return kept
 
 
-def measured(row: Row) -> Tuple[int, int, int]:
+def measured(row: Row) -> tuple[int, int, int]:
     """Return smaller width, larger width and height in hundredths of a millimetre."""
     x, y, z = (round(float(row[name]) * 100) for name in ("x", "y", "z"))
     return min(x, y), max(x, y), z
 
 
-def split(rng: np.random.Generator, rows: Sequence[Row]) -> Tuple[List[Row], List[Row], List[Row]]:
+def split(rng: np.random.Generator, rows: Sequence[Row]) -> tuple[list[Row], list[Row], list[Row]]:
     """Split into train, probe and final so that all three have the same spread of prices."""
     ranked = sorted(rows, key=lambda row: float(row[TARGET]))
-    train: List[Row] = []
-    probe: List[Row] = []
-    final: List[Row] = []
+    train: list[Row] = []
+    probe: list[Row] = []
+    final: list[Row] = []
     for start in range(0, len(ranked), BLOCK):
         block = shuffle(rng, ranked[start : start + BLOCK])
         train += block[:TRAIN_SHARE]

@@ -12,6 +12,7 @@ Three decisions carry it:
 """
 
 import csv
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -31,18 +32,16 @@ LEARNING_RATE = 2e-3
 WEIGHT_DECAY = 0.02
 
 
+def number(row, name):
+    """Return the number that stands for a feature."""
+    return CATEGORIES[name].index(row[name]) if name in CATEGORIES else float(row[name])
+
+
 def load(path):
     """Return features, float32 of shape (rows, 9), and prices, float32 of shape (rows, 1)."""
-    with open(path, newline="") as file:
-        rows = list(csv.DictReader(file))
-    features = [
-        [
-            CATEGORIES[name].index(row[name]) if name in CATEGORIES else row[name]
-            for name in FEATURES
-        ]
-        for row in rows
-    ]
-    prices = [[row["price"]] for row in rows]
+    rows = list(csv.DictReader(Path(path).read_text().splitlines()))
+    features = [[number(row, name) for name in FEATURES] for row in rows]
+    prices = [[float(row["price"])] for row in rows]
     return np.array(features, dtype="float32"), np.array(prices, dtype="float32")
 
 

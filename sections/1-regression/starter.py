@@ -1,6 +1,7 @@
 """A first model for section 1. It runs as it is and can be graded; now make it better."""
 
 import csv
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -16,18 +17,16 @@ CATEGORIES = {
 }
 
 
+def number(row, name):
+    """Return the number that stands for a feature."""
+    return CATEGORIES[name].index(row[name]) if name in CATEGORIES else float(row[name])
+
+
 def load(path):
     """Return features, float32 of shape (rows, 9), and prices, float32 of shape (rows, 1)."""
-    with open(path, newline="") as file:
-        rows = list(csv.DictReader(file))
-    features = [
-        [
-            CATEGORIES[name].index(row[name]) if name in CATEGORIES else row[name]
-            for name in FEATURES
-        ]
-        for row in rows
-    ]
-    prices = [[row["price"]] for row in rows]
+    rows = list(csv.DictReader(Path(path).read_text().splitlines()))
+    features = [[number(row, name) for name in FEATURES] for row in rows]
+    prices = [[float(row["price"])] for row in rows]
     return np.array(features, dtype="float32"), np.array(prices, dtype="float32")
 
 

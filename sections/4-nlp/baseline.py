@@ -1,6 +1,7 @@
 """The simplest honest model: always the most frequent category, whatever the text."""
 
 import json
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -8,8 +9,7 @@ import numpy as np
 TOKENS = 40
 CLASSES = 12
 
-with open("train.jsonl", encoding="utf-8") as file:
-    labels = [json.loads(line)["label"] for line in file]
+labels = [json.loads(line)["label"] for line in Path("train.jsonl").read_text().splitlines()]
 frequency = np.bincount(labels, minlength=CLASSES) / len(labels)
 
 inputs = keras.Input((TOKENS,), dtype="int32", name="tokens")

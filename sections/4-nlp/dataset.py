@@ -28,7 +28,8 @@ import json
 import re
 import string
 from collections import Counter
-from typing import Any, Dict, List, Sequence, Tuple  # noqa: UP035  (runs on Python 3.9 too)
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -57,14 +58,15 @@ FEWEST_OCCURRENCES = 2
 PADDING, UNKNOWN, FIRST_WORD = 0, 1, 2  # token ids
 TOKENS = 40
 
-FUNCTION_WORDS = frozenset(
-    "a an and are as at be been being between but by can etc especially for from had has have in "
-    "into is it its of on one or other some such than that the their them they this those to "
-    "used usually very was were when where which who whose with within without".split()
-)
+FUNCTION_WORD_LIST = """
+    a an and are as at be been being between but by can etc especially for from had has have in
+    into is it its of on one or other some such than that the their them they this those to
+    used usually very was were when where which who whose with within without
+"""
+FUNCTION_WORDS = frozenset(FUNCTION_WORD_LIST.split())
 NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
-Gloss = Tuple[str, int]  # text and label
+Gloss = tuple[str, int]  # text and label
 
 
 def build(sources: dict[str, bytes], seed: bytes) -> dict[str, Any]:
@@ -97,13 +99,13 @@ def generator(seed: bytes) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(int.from_bytes(digest, "big")))
 
 
-def shuffle(rng: np.random.Generator, glosses: Sequence[Gloss]) -> List[Gloss]:
+def shuffle(rng: np.random.Generator, glosses: Sequence[Gloss]) -> list[Gloss]:
     """Return the glosses in random order."""
     order = np.argsort(rng.random(len(glosses)), kind="stable")
     return [glosses[index] for index in order.tolist()]
 
 
-def read(source: bytes) -> List[Gloss]:
+def read(source: bytes) -> list[Gloss]:
     """Read the glosses of the twelve categories, in the order of the file."""
     label_of = {number: label for label, (_, number) in enumerate(CATEGORIES)}
     glosses = []
@@ -126,12 +128,12 @@ def without_examples(gloss: str) -> str:
     return text.strip(" ;,:")
 
 
-def words(text: str) -> List[str]:
+def words(text: str) -> list[str]:
     """Split a text as the task says: lower case, punctuation deleted, split at white space."""
     return text.lower().translate(NO_PUNCTUATION).split()
 
 
-def content(text: str) -> Tuple[str, ...]:
+def content(text: str) -> tuple[str, ...]:
     """Return the bag of content words by which near-duplicates are recognised."""
     spaced = re.sub(r"[^\w\s]|_", " ", text.lower())
     bag = (
@@ -142,9 +144,9 @@ def content(text: str) -> Tuple[str, ...]:
     return tuple(sorted(bag))
 
 
-def distinct(glosses: Sequence[Gloss]) -> List[Gloss]:
+def distinct(glosses: Sequence[Gloss]) -> list[Gloss]:
     """Keep the first of each group of near-duplicates, and none where their labels differ."""
-    groups: Dict[Tuple[str, ...], List[Gloss]] = {}
+    groups: dict[tuple[str, ...], list[Gloss]] = {}
     for gloss in glosses:
         groups.setdefault(content(gloss[0]), []).append(gloss)
     return [group[0] for group in groups.values() if len({label for _, label in group}) == 1]
@@ -152,11 +154,11 @@ def distinct(glosses: Sequence[Gloss]) -> List[Gloss]:
 
 def split(
     rng: np.random.Generator, glosses: Sequence[Gloss]
-) -> Tuple[List[Gloss], List[Gloss], List[Gloss]]:
+) -> tuple[list[Gloss], list[Gloss], list[Gloss]]:
     """Draw train, probe and final, each with as many glosses of one category as of another."""
-    train: List[Gloss] = []
-    probe: List[Gloss] = []
-    final: List[Gloss] = []
+    train: list[Gloss] = []
+    probe: list[Gloss] = []
+    final: list[Gloss] = []
     for label, (name, _) in enumerate(CATEGORIES):
         mine = shuffle(rng, [gloss for gloss in glosses if gloss[1] == label])
         if len(mine) < 2 * HIDDEN_EACH + TRAIN_EACH:
@@ -167,7 +169,7 @@ def split(
     return train, probe, final
 
 
-def count_words(glosses: Sequence[Gloss]) -> List[str]:
+def count_words(glosses: Sequence[Gloss]) -> list[str]:
     """Return the vocabulary: the most frequent words first, equals in alphabetical order."""
     counts = Counter(word for text, _ in glosses for word in words(text))
     frequent = (item for item in counts.items() if item[1] >= FEWEST_OCCURRENCES)
@@ -175,7 +177,7 @@ def count_words(glosses: Sequence[Gloss]) -> List[str]:
     return [word for word, _ in ranked[:VOCABULARY_SIZE]]
 
 
-def inputs(glosses: Sequence[Gloss], vocabulary: Sequence[str]) -> Dict[str, np.ndarray]:
+def inputs(glosses: Sequence[Gloss], vocabulary: Sequence[str]) -> dict[str, np.ndarray]:
     """Return both forms of the input: `text`, (rows,) of str, and `tokens`, int32 (rows, 40)."""
     id_of = {word: number for number, word in enumerate(vocabulary, FIRST_WORD)}
     text = np.empty(len(glosses), dtype=object)

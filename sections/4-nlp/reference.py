@@ -8,12 +8,13 @@ at each gloss, and their probabilities are averaged:
 - **The convolution** slides windows of one, two and three words over the gloss and keeps the
   strongest answer of each filter. It knows telling phrases wherever they stand.
 
-Glosses are short and many words occur once or twice, so both overfit quickly: dropout, few epochs and
-a falling learning rate hold them back. They err on different glosses, which is why the average beats
-either.
+Glosses are short and many words occur once or twice, so both overfit quickly: dropout, few epochs
+and a falling learning rate hold them back. They err on different glosses, which is why the average
+beats either.
 """
 
 import json
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -26,8 +27,7 @@ BATCH = 128
 
 def load(path):
     """Return the texts, strings of shape (rows,), and their labels, int32 of shape (rows,)."""
-    with open(path, encoding="utf-8") as file:
-        rows = [json.loads(line) for line in file]
+    rows = [json.loads(line) for line in Path(path).read_text().splitlines()]
     return tf.constant([row["text"] for row in rows]), np.array([row["label"] for row in rows])
 
 

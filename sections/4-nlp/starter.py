@@ -6,6 +6,7 @@ is a `keras.layers.TextVectorization`, and the vocabulary is saved inside the mo
 
 import json
 import string
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -17,15 +18,13 @@ CLASSES = 12
 
 def load(path):
     """Return the texts, a list of str, and their labels, int32 of shape (rows,)."""
-    with open(path, encoding="utf-8") as file:
-        rows = [json.loads(line) for line in file]
+    rows = [json.loads(line) for line in Path(path).read_text().splitlines()]
     return [row["text"] for row in rows], np.array([row["label"] for row in rows], dtype="int32")
 
 
 def load_vocabulary(path):
     """Return the words of vocabulary.txt: the word on line 1 has the id 2."""
-    with open(path, encoding="utf-8") as file:
-        return file.read().split()
+    return Path(path).read_text().split()
 
 
 def tokenize(texts, vocabulary):
