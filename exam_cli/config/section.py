@@ -72,6 +72,7 @@ class Source(Strict):
     package: str
     version: str
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    suite: str = "bookworm"  # of Debian, where that is the registry
     member: str
     licence: str
     credit: str

@@ -22,6 +22,7 @@ from exam_cli.engine.port import (
     EngineInfo,
     Executed,
     ImageInfo,
+    Limits,
 )
 from exam_cli.errors import DiskFull, EngineUnreachable, ImageMissing, OurFault
 
@@ -132,10 +133,7 @@ class DockerEngine:
                 memswap_limit=limits.memory_bytes,  # equal to memory: no swap
                 nano_cpus=int(limits.cpus * 1e9),
                 pids_limit=limits.processes,
-                ulimits=[
-                    Ulimit(name="nofile", soft=limits.open_files, hard=limits.open_files),
-                    Ulimit(name="core", soft=0, hard=0),
-                ],
+                ulimits=_ulimits(limits),
                 tmpfs={
                     path: f"size={size},mode=1777,noexec,nosuid,nodev"
                     for path, size in limits.tmpfs.items()
@@ -262,6 +260,13 @@ class DockerEngine:
         """Remove a named volume. Harmless when it is gone."""
         with contextlib.suppress(NotFound), _translated("remove a volume"):
             self._api.remove_volume(name, force=True)
+
+
+def _ulimits(limits: Limits) -> list[Ulimit]:
+    caps = {"core": 0}
+    if limits.open_files is not None:
+        caps["nofile"] = limits.open_files
+    return [Ulimit(name=name, soft=cap, hard=cap) for name, cap in caps.items()]
 
 
 def _image_info(raw: Mapping[str, Any]) -> ImageInfo:

@@ -19,14 +19,14 @@ class Limits:
         memory_bytes: memory, swap included.
         cpus: processor cores, as a number of cores' time.
         processes: processes and threads.
-        open_files: file descriptors of a process.
+        open_files: file descriptors of a process; None leaves it at the engine's own limit.
         tmpfs: path -> bytes of a writable, non-executable memory disk.
     """
 
     memory_bytes: int
     cpus: float
     processes: int
-    open_files: int = 4096
+    open_files: int | None = None
     tmpfs: Mapping[str, int] = field(default_factory=dict)
 
 

@@ -73,6 +73,7 @@ def predict(
     with Box(environment.engine, environment.container("predictor", memory, tmpfs)) as box:
         try:
             run.versions = _await_ready(box)
+            box.printed.clear()  # TensorFlow's own chatter while it was imported
             started = time.monotonic()
             box.send(_request(submission, section, data))
             try:

@@ -18,8 +18,6 @@ from exam_cli.fetch.wheels import fetch_wheels
 from exam_cli.paths import cache_dir
 from exam_cli.progress import SILENT
 
-_SUITE = "bookworm"
-
 
 def fetch_source(source: Source, engine: Engine, image: str, architecture: Architecture) -> Path:
     """Return the archive of a source, from the cache or its registry.
@@ -55,7 +53,7 @@ def _fetch(
         pin = Pin(normal_name(source.package), source.version, frozenset([source.sha256]))
         return fetch_wheels([pin], scratch, architecture, "3.11", SILENT)[0]
     if source.registry == "debian":
-        return fetch_exact(engine, image, _SUITE, source.package, source.version, scratch)[0]
+        return fetch_exact(engine, image, source.suite, source.package, source.version, scratch)[0]
     return _npm_pack(source, scratch)
 
 

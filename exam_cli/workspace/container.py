@@ -92,7 +92,6 @@ def workspace_spec(session: Session, image: str, engine: EngineInfo, port: int) 
             memory_bytes=int(engine.memory_bytes * _MEMORY_SHARE),
             cpus=float(engine.cpus),
             processes=_PROCESSES,
-            open_files=65536,
         ),
     )
 
