@@ -16,7 +16,6 @@ import click
 
 from exam_cli import __version__
 from exam_cli.errors import DiskFull, ExamError, OurFault
-from exam_cli.paths import log_dir
 
 INTERRUPTED = 130
 
@@ -64,6 +63,8 @@ def _tell(sentence: str, reason: str | None, status: int, log: Path | None, as_j
 
 def _log(error: BaseException) -> Path | None:
     """Write the traceback and the versions to a file; None when even that fails."""
+    from exam_cli.paths import log_dir
+
     try:
         directory = log_dir()
         directory.mkdir(parents=True, exist_ok=True)
