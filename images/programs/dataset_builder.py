@@ -15,6 +15,7 @@ import sys
 import tarfile
 import types
 import zipfile
+from pathlib import Path
 
 import tensors
 import wire
@@ -32,11 +33,11 @@ def member_of(registry, archive, member):
     if registry == "npm":
         return _from_tar(archive, member)
     if registry == "debian":
-        path = "/tmp/package.deb"
-        with open(path, "wb") as file:
-            file.write(archive)
-        tree = subprocess.run(["dpkg-deb", "--fsys-tarfile", path], stdout=-1, check=True).stdout
-        os.unlink(path)
+        path = Path("/tmp/package.deb")
+        path.write_bytes(archive)
+        line = ["dpkg-deb", "--fsys-tarfile", str(path)]
+        tree = subprocess.run(line, stdout=subprocess.PIPE, check=True).stdout
+        path.unlink()
         return _from_tar(tree, "./" + member)
     raise ValueError(f"unknown registry {registry!r}")
 
@@ -54,11 +55,11 @@ def sources_of(header, body):
     sources, start = {}, 0
     for source in header["sources"]:
         end = start + source["bytes"]
+        name, member = source["name"], source["member"]
         try:
-            content = member_of(source["registry"], body[start:end], source["member"])
-        except KeyError as error:
-            raise SystemExit(f"the source {source['name']} has no member {source['member']}") from error
-        sources[source["name"]] = content
+            sources[name] = member_of(source["registry"], body[start:end], member)
+        except KeyError:
+            raise SystemExit(f"the source {name} has no member {member}") from None
         start = end
     return sources, body[start : start + header["dataset"]].decode("utf-8")
 

@@ -19,6 +19,7 @@ import os
 import platform
 import sys
 import traceback
+from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -62,10 +63,10 @@ def receive(directory):
     stream = sys.stdin.buffer
     header, _ = wire.read_frame_start(stream, MAX_BODY)
     for file in header["model"]["files"]:
-        path = os.path.join(directory, file["path"])
-        os.makedirs(os.path.dirname(path), exist_ok=True)
+        path = Path(directory, file["path"])
+        path.parent.mkdir(parents=True, exist_ok=True)
         left = file["bytes"]
-        with open(path, "wb") as out:
+        with path.open("wb") as out:
             while left:
                 piece = wire.read_exactly(stream, min(left, 1 << 20))
                 out.write(piece)
@@ -130,8 +131,9 @@ def load_saved_model(path):
 def describe(dtype, shape):
     """Return a model input's dtype and shape as plain values; None where a dimension is open."""
     name = dtype if isinstance(dtype, str) else tf.as_dtype(dtype).name
-    dims = None if getattr(shape, "rank", 0) is None else [None if n is None else int(n) for n in shape]
-    return {"dtype": name, "shape": dims}
+    if getattr(shape, "rank", 0) is None:
+        return {"dtype": name, "shape": None}
+    return {"dtype": name, "shape": [None if n is None else int(n) for n in shape]}
 
 
 def choose_input(contract, spec):
@@ -158,7 +160,9 @@ def shapes_fit(declared, row):
     rest = declared[1:]
     if rest == [1] and row == []:
         return True
-    return len(rest) == len(row) and all(a is None or a == b for a, b in zip(rest, row))
+    if len(rest) != len(row):
+        return False
+    return all(rest[axis] in (None, row[axis]) for axis in range(len(row)))
 
 
 def prepare(array, spec):
@@ -204,7 +208,7 @@ def work(directory):
     """Answer one request; return the answer's header and body."""
     header, arrays = receive(directory)
     kind = header["model"]["format"]
-    path = os.path.join(directory, header["model"]["root"])
+    path = str(Path(directory, header["model"]["root"]))
     version = saved_with(path, kind)
     try:
         predict, spec = load(path, kind)
@@ -224,8 +228,8 @@ def work(directory):
         traceback.print_exc()
         raise Fault("crashed", stage="predict") from None
     outputs = fit_output(outputs, header["contract"]["output"]["shape"])
-    shape = [int(n) for n in outputs.shape]
-    return {"kind": "predictions", "dtype": "float32", "shape": shape}, outputs.astype("<f4").tobytes()
+    reply = {"kind": "predictions", "dtype": "float32", "shape": [int(n) for n in outputs.shape]}
+    return reply, outputs.astype("<f4").tobytes()
 
 
 def steady():

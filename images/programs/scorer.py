@@ -2,7 +2,7 @@
 
 One frame in: {"metric", "tensors": [predictions, labels]} and their bytes.
 One frame out: {"kind": "metric", "name", "value", "rows"}, or {"kind": "fault", "reason", "detail"}
-when the predictions are not finite. Anything else is our own failure: a traceback and exit status 1.
+when the predictions are not finite. Anything else is our own failure: a traceback, exit status 1.
 """
 
 from __future__ import annotations
