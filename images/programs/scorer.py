@@ -20,11 +20,15 @@ MAX_BODY = 4 << 30
 
 def mae(predictions, labels):
     """Mean absolute error: sum |p - y| / n over all numbers of both arrays."""
+    if predictions.shape != labels.shape:  # numpy would stretch one to fit, and mean nothing
+        raise ValueError(f"predictions of {predictions.shape} for labels of {labels.shape}")
     return np.mean(np.abs(predictions.astype(np.float64) - labels.astype(np.float64)))
 
 
 def accuracy(predictions, labels):
     """Share of rows whose largest output is the label's class; the first of equals counts."""
+    if (predictions.ndim, labels.ndim) != (2, 1):
+        raise ValueError(f"predictions of {predictions.shape} for labels of {labels.shape}")
     return np.mean(np.argmax(predictions, axis=1) == labels)
 
 

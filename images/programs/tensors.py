@@ -48,8 +48,10 @@ def decode(description, body):
         raise ValueError(f"{description['name']}: {len(body)} bytes are not {description['bytes']}")
     if description["dtype"] != "string":
         return np.frombuffer(body, dtype=NUMBERS[description["dtype"]]).reshape(shape)
-    count = shape[0]
+    (count,) = shape
     lengths = np.frombuffer(body[: 4 * count], dtype="<u4")
+    if len(lengths) != count or 4 * count + int(lengths.sum(dtype="u8")) != len(body):
+        raise ValueError(f"{description['name']}: the lengths of its texts are not those announced")
     texts = np.empty(count, dtype=object)
     start = 4 * count
     for row, length in enumerate(lengths.tolist()):
