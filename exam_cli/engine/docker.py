@@ -27,6 +27,7 @@ from exam_cli.engine.port import (
 from exam_cli.errors import DiskFull, EngineUnreachable, ImageMissing, OurFault
 
 _HTTP_TIMEOUT = 120
+_VANISHED = "A container vanished while it was in use: try again."
 _NO_ENGINE = (
     "No container engine answers: run `exam doctor --fix` as root to install and start one, or "
     "start Docker and try again."

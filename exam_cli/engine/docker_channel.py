@@ -35,15 +35,15 @@ class DockerChannel:
 
     def send(self, chunks: Iterator[bytes]) -> None:
         """Send all chunks in the background; a container that has ended just stops it."""
+        previous = self._sender
 
         def run() -> None:
+            if previous is not None:  # here and not outside: the caller must never wait
+                previous.join()
             with contextlib.suppress(OSError):
                 for chunk in chunks:
                     self._socket.sendall(chunk)
 
-        previous = self._sender
-        if previous is not None:
-            previous.join()
         self._sender = threading.Thread(target=run, name="send", daemon=True)
         self._sender.start()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import select
 import selectors
 import signal
 import subprocess
@@ -134,14 +135,17 @@ class FakeEngine:
         self._answer()
         found = self._need(container)
         pipe = subprocess.PIPE if found.channel else subprocess.DEVNULL
-        found.process = subprocess.Popen(
-            list(self.program(found.spec)),
-            stdin=pipe,
-            stdout=pipe,
-            stderr=pipe,
-            env={**os.environ, **found.spec.environment},
-            start_new_session=True,  # so that a kill reaches its children, as an engine's does
-        )
+        try:
+            found.process = subprocess.Popen(
+                list(self.program(found.spec)),
+                stdin=pipe,
+                stdout=pipe,
+                stderr=pipe,
+                env={**os.environ, **found.spec.environment},
+                start_new_session=True,  # so that a kill reaches its children, as an engine's does
+            )
+        except OSError as error:
+            raise OurFault(f"The engine could not start a container: {error}") from error
         if found.channel:
             found.channel.connect(found.process)
 
@@ -278,6 +282,7 @@ class _PipeChannel:
         self._selector = selectors.DefaultSelector()
         self._open = 2
         self._sender: threading.Thread | None = None
+        self._closed = threading.Event()
 
     def connect(self, process: subprocess.Popen[bytes]) -> None:
         """Take over a process's pipes."""
@@ -289,18 +294,34 @@ class _PipeChannel:
     def send(self, chunks: Iterator[bytes]) -> None:
         """Send all chunks in the background."""
 
-        def run() -> None:
-            self._started.wait()
-            assert self._process is not None and self._process.stdin is not None
-            with contextlib.suppress(OSError, ValueError):
-                for chunk in chunks:
-                    self._process.stdin.write(chunk)
-                    self._process.stdin.flush()
+        previous = self._sender
 
-        if self._sender is not None:
-            self._sender.join()
+        def run() -> None:
+            if previous is not None:
+                previous.join()
+            self._started.wait()
+            if self._process is None:
+                return
+            with contextlib.suppress(OSError):
+                for chunk in chunks:
+                    self._write(chunk)
+
         self._sender = threading.Thread(target=run, daemon=True)
         self._sender.start()
+
+    def _write(self, chunk: bytes) -> None:
+        """Write to a program that may never read, without holding up who closes the channel."""
+        assert self._process is not None and self._process.stdin is not None
+        pipe = self._process.stdin.fileno()
+        os.set_blocking(pipe, False)
+        poller = select.poll()
+        poller.register(pipe, select.POLLOUT)
+        view = memoryview(chunk)
+        while view:
+            if self._closed.is_set():
+                raise BrokenPipeError
+            if poller.poll(50):
+                view = view[os.write(pipe, view) :]
 
     def receive(self, timeout: float) -> tuple[Stream, bytes] | None:
         """Return the next bytes and their stream, or None at the end of both."""
@@ -326,6 +347,10 @@ class _PipeChannel:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._closed.set()
+        self._started.set()  # or a sender would wait for a start that never comes
+        if self._sender is not None:
+            self._sender.join(timeout=5)
         self._selector.close()
         if self._process is not None:
             for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):

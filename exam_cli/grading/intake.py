@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import shutil
 import stat
 import tempfile
 import time
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Literal
 
 from exam_cli.config.section import Section
+from exam_cli.files import sync_directory
 from exam_cli.grading.verdict import ModelRecord, Rejection
 
 Format = Literal["keras", "h5", "savedmodel"]
@@ -164,10 +164,12 @@ def _snapshot(
             files = [(root, "", size)]
         kept = snapshots / f"{digest}.{kind}"
         if not kept.exists():
-            _sync(draft)
-            with contextlib.suppress(OSError):  # the same model, kept by someone else just now
+            try:
                 draft.rename(kept)
-            _sync(snapshots)
+            except OSError:
+                if not kept.exists():  # else somebody has just kept the same model
+                    raise
+            sync_directory(snapshots)
     total = sum(size for _, _, size in files)
     return Submission(
         ModelRecord(f"{section.directory}/{shown(name)}", digest, total, kind),
@@ -266,22 +268,3 @@ def _walk(source: Path) -> Iterator[tuple[str, int]]:
                 raise _unsafe(f"{source.name}/{(here / name).as_posix()}")
         for name in sorted(files):
             yield (here / name).as_posix(), descriptor
-
-
-def _sync(path: Path) -> None:
-    """Make names durable; the contents were synced when they were written."""
-    if path.is_dir():
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def forget(submission: Submission, snapshots: Path) -> None:
-    """Drop a snapshot that no record names."""
-    kept = snapshots / f"{submission.record.sha256}.{submission.format}"
-    if kept.is_dir():
-        shutil.rmtree(kept, ignore_errors=True)
-    else:
-        kept.unlink(missing_ok=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast, get_args
@@ -12,6 +11,7 @@ from typing import Literal, cast, get_args
 from exam_cli.config.edition import Architecture, Edition
 from exam_cli.engine.port import Engine, ImageInfo
 from exam_cli.errors import DiskFull, OurFault
+from exam_cli.files import locked
 from exam_cli.images.base import ensure_base
 from exam_cli.images.context import lay_out_context
 from exam_cli.paths import cache_dir
@@ -20,6 +20,7 @@ from exam_cli.progress import Progress
 Variant = Literal["cpu", "gpu"]
 Role = Literal["grader", "workspace"]
 
+_BUILD_SECONDS = 3600.0
 _BYTES_NEEDED = 8 << 30  # wheels, build stages and both images of one edition
 _STAGE = re.compile(r"^#\d+ \[(?P<stage>\S+)\s.*\]|^Step (?P<done>\d+)/(?P<total>\d+)")
 
@@ -63,21 +64,39 @@ def ensure_images(engine: Engine, edition: Edition, progress: Progress) -> Image
     if all(present(engine, images).values()):
         return images
     _check_room(cache_dir())
-    base = ensure_base(engine, edition, architecture, progress)
-    # Beside the wheels, so that they can be linked and not copied.
     cache_dir().mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="context-", dir=cache_dir()) as scratch:
-        context = Path(scratch)
+    progress.step("Waiting for another build")
+    with locked(cache_dir() / "build.lock", _BUILD_SECONDS):
+        if not all(present(engine, images).values()):
+            _build(engine, edition, architecture, images, progress)
+    missing = [role for role, image in present(engine, images).items() if image is None]
+    if missing:
+        raise OurFault(f"The {missing[0]} image was built but is not on the engine: run again.")
+    return images
+
+
+def _build(
+    engine: Engine,
+    edition: Edition,
+    architecture: Architecture,
+    images: Images,
+    progress: Progress,
+) -> None:
+    base = ensure_base(engine, edition, architecture, progress)
+    # Beside the wheels, so that they are linked and not copied; one name, so that what a killed
+    # build left there goes now.
+    context = cache_dir() / "context"
+    shutil.rmtree(context, ignore_errors=True)
+    context.mkdir()
+    try:
         lay_out_context(context, engine, edition, architecture, base, progress)
         arguments = {"BASE": base, "EPOCH": str(edition.epoch)}
         for role, tag in (("grader", images.grader), ("workspace", images.workspace)):
             progress.step(f"Image: {role}")
             for line in engine.build(context, role, tag, arguments):
                 _report(line, role, progress)
-    missing = [role for role, image in present(engine, images).items() if image is None]
-    if missing:
-        raise OurFault(f"The {missing[0]} image was built but is not on the engine: run again.")
-    return images
+    finally:
+        shutil.rmtree(context, ignore_errors=True)
 
 
 def _report(line: str, role: str, progress: Progress) -> None:

@@ -20,6 +20,7 @@ from exam_cli.config.edition import Architecture
 from exam_cli.config.section import Section
 from exam_cli.engine.port import ContainerSpec, Engine, Limits
 from exam_cli.errors import ExamError, OurFault
+from exam_cli.files import sync_directory, write_file
 from exam_cli.sections.sources import fetch_source
 from exam_cli.wire import Frame, FrameDecoder, FrameError, frame_start
 
@@ -143,28 +144,19 @@ def _build(
             content = frame.body[start : start + part["bytes"]]
             start += part["bytes"]
             name = f"{number:02d}.bin"
-            (draft / name).write_bytes(content)
+            write_file(draft / name, content)
             parts.append({**part, "file": name, "sha256": hashlib.sha256(content).hexdigest()})
         manifest = json.dumps({"section": section.directory, "parts": parts}, indent=1)
-        (draft / "manifest.json").write_text(manifest)
-        _sync(draft)
+        write_file(draft / "manifest.json", manifest.encode())
         if directory.exists():
             shutil.rmtree(directory)  # without a manifest: the remains of an interrupted build
         draft.rename(directory)
+        sync_directory(directory.parent)
     except OSError:
         if not (directory / "manifest.json").is_file():  # else somebody else was faster
             raise
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-
-
-def _sync(directory: Path) -> None:
-    for path in [*directory.iterdir(), directory]:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _run_builder(

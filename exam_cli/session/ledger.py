@@ -14,9 +14,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from exam_cli.files import sync_directory
 from exam_cli.session import chain
 from exam_cli.session.chain import GENESIS, Event, canonical
-from exam_cli.session.files import sync_directory
 from exam_cli.session.ledger_errors import damaged, sentences
 
 __all__ = ["Event", "Ledger"]

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from exam_cli.errors import DiskFull, ExamError
-from exam_cli.session.files import writing
+from exam_cli.files import writing
 
 
 class LedgerError(ExamError):

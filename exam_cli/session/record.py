@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from exam_cli.errors import ExamError
+from exam_cli.files import sync_directory, write_file
 from exam_cli.paths import data_dir
 from exam_cli.session import lost
-from exam_cli.session.files import sync_directory, write_file
 from exam_cli.session.ledger import Ledger
 
 _DRAFT = ".draft-"  # a directory being made or being removed

@@ -12,8 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from exam_cli.errors import ExamError
+from exam_cli.files import locked, read_small_file, sync_directory, write_file, writing
 from exam_cli.session import lost, record
-from exam_cli.session.files import locked, read_small_file, sync_directory, write_file, writing
 from exam_cli.session.lost import NoSession, WorkspaceMoved
 from exam_cli.session.record import Session, all_sessions, sessions_dir
 

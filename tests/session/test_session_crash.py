@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from exam_cli.errors import ExamError
-from exam_cli.session.files import locked
+from exam_cli.files import locked
 from exam_cli.session.ledger import Ledger
 from exam_cli.session.session import (
     Session,
