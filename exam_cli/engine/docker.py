@@ -170,9 +170,20 @@ class DockerEngine:
                 ) from error
         return str(created["Id"])
 
+    @contextlib.contextmanager
+    def _using(self, container: str, what: str) -> Iterator[None]:
+        """Translate errors of work with a container that must be there."""
+        try:
+            with _translated(what):
+                yield
+        except NotFound as error:
+            if self.state(container) is None:
+                raise OurFault(_VANISHED) from error
+            raise OurFault(f"The engine could not {what}: {error.explanation}") from error
+
     def attach(self, container: str) -> Channel:
         """Attach to a created container's streams."""
-        with _translated("attach to a container"):
+        with self._using(container, "attach to a container"):
             raw = self._api.attach_socket(
                 container, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
             )
@@ -180,7 +191,7 @@ class DockerEngine:
 
     def start(self, container: str) -> None:
         """Start a created container."""
-        with _translated("start a container"):
+        with self._using(container, "start a container"):
             self._api.start(container)
 
     def state(self, container: str) -> ContainerState | None:
@@ -193,16 +204,19 @@ class DockerEngine:
 
     def wait(self, container: str, timeout: float) -> ContainerState:
         """Wait for a container to end. Raises `TimeoutError`."""
-        try:
-            self._api.wait(container, timeout=timeout)
-        except (requests.exceptions.ReadTimeout, requests.exceptions.ConnectionError) as error:
-            # The library says ConnectionError when its own read times out.
-            raise TimeoutError(f"the container runs after {timeout:.1f} s") from error
-        except NotFound as error:
-            raise OurFault("A container vanished while it was in use: try again.") from error
+        ended = True
+        with self._using(container, "wait for a container"):
+            try:
+                self._api.wait(container, timeout=timeout)
+            except (requests.exceptions.ReadTimeout, requests.exceptions.ConnectionError):
+                ended = False
+        # The library says ConnectionError when its own read times out, but also when the engine
+        # has gone: only asking again tells which, and raises for the latter.
         state = self.state(container)
         if state is None:
-            raise OurFault("A container vanished while it was in use: try again.")
+            raise OurFault(_VANISHED)
+        if not ended:
+            raise TimeoutError(f"the container runs after {timeout:.1f} s")
         return state
 
     def find(self, labels: Mapping[str, str]) -> list[ContainerState]:
@@ -225,13 +239,18 @@ class DockerEngine:
 
     def put(self, container: str, directory: str, tar: bytes) -> None:
         """Unpack an uncompressed tar in a directory of a container whose root is writable."""
-        with _translated("copy into a container"):
+        with self._using(container, "copy into a container"):
             self._api.put_archive(container, directory, tar)
 
     def get(self, container: str, path: str) -> Iterator[bytes]:
-        """Return a path of a container as an uncompressed tar."""
-        with _translated("copy out of a container"):
-            stream, _ = self._api.get_archive(container, path)
+        """Return a path of a container as an uncompressed tar; nothing if it is not there."""
+        with self._using(container, "copy out of a container"):
+            try:
+                stream, _ = self._api.get_archive(container, path)
+            except NotFound:
+                if self.state(container) is None:
+                    raise
+                return
             yield from stream
 
     def execute(
@@ -243,7 +262,7 @@ class DockerEngine:
         working_dir: str | None = None,
     ) -> Executed:
         """Run a command in a running container and collect what it prints."""
-        with _translated("run a command in a container"):
+        with self._using(container, "run a command in a container"):
             job = self._api.exec_create(
                 container, list(command), user=user or "", workdir=working_dir
             )["Id"]

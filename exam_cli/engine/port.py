@@ -146,7 +146,11 @@ class Channel(Protocol):
 
 
 class Engine(Protocol):
-    """A container engine. Every method raises `EngineUnreachable` when it does not answer."""
+    """A container engine. Every method raises `EngineUnreachable` when it does not answer.
+
+    Methods that work with a container raise `OurFault` when there is none of that name or id,
+    unless they say otherwise.
+    """
 
     def info(self) -> EngineInfo:
         """Describe the engine."""
@@ -202,7 +206,7 @@ class Engine(Protocol):
         """Unpack an uncompressed tar in a directory of a container whose root is writable."""
 
     def get(self, container: str, path: str) -> Iterator[bytes]:
-        """Return a path of a container as an uncompressed tar."""
+        """Return a path of a container as an uncompressed tar; nothing if it is not there."""
 
     def execute(
         self,
