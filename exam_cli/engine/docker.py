@@ -11,7 +11,7 @@ from typing import IO, Any
 import docker
 import requests
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
-from docker.types import LogConfig, Ulimit
+from docker.types import LogConfig, Mount, Ulimit
 
 from exam_cli.engine import docker_client
 from exam_cli.engine.docker_channel import DockerChannel
@@ -147,7 +147,10 @@ class DockerEngine:
                 port_bindings={
                     inside: ("127.0.0.1", outside or None) for inside, outside in spec.ports.items()
                 },
-                binds=[f"{mount.source}:{mount.target}:rw" for mount in spec.mounts],
+                mounts=[
+                    Mount(target=mount.target, source=mount.source, type=mount.kind)
+                    for mount in spec.mounts
+                ],
             )
             try:
                 created = self._api.create_container(

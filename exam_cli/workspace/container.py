@@ -21,6 +21,7 @@ HOME = "/home/candidate"
 INTERPRETER = "/opt/exam/bin/python"
 ROLE = {"exam.role": "workspace"}
 
+_MOUNTED = "exam.workspace"
 _TOKEN_FILE = "/etc/exam/jupyter-token"
 _MEMORY_SHARE = 0.75  # of the engine's memory: the rest is for grading and the host
 _PROCESSES = 4096
@@ -69,6 +70,12 @@ def caller() -> str:
     return f"{os.getuid()}:{os.getgid()}"
 
 
+def _identity(session: Session) -> str:
+    """Return what changes when a workspace is moved, or deleted and made anew."""
+    about = session.workspace.stat()
+    return f"{about.st_dev}:{about.st_ino}:{session.workspace}"
+
+
 def workspace_spec(session: Session, image: str, engine: EngineInfo, port: int) -> ContainerSpec:
     """Describe a session's workspace container. `port` 0 lets the engine choose."""
     return ContainerSpec(
@@ -76,7 +83,7 @@ def workspace_spec(session: Session, image: str, engine: EngineInfo, port: int) 
         command=COMMAND,
         name=container_name(session),
         user=caller(),
-        labels={**ROLE, "exam.session": session.id},
+        labels={**ROLE, "exam.session": session.id, _MOUNTED: _identity(session)},
         environment={"HOME": HOME, "JUPYTER_TOKEN_FILE": _TOKEN_FILE, "SHELL": "/bin/bash"},
         working_dir=WORKDIR,
         network="bridge",
@@ -112,9 +119,11 @@ def ensure_container(
 ) -> ContainerState:
     """Return the session's running workspace container, starting it if it is not there."""
     state = engine.state(container_name(session))
-    if state is not None and state.running:
-        return state
     if state is not None:
+        # A container keeps the directory that it was given, even one that has been deleted.
+        if state.running and state.labels.get(_MOUNTED) == _identity(session):
+            return state
+        engine.stop(state.id)
         engine.remove(state.id)
     spec = workspace_spec(session, image, engine.info(), free_port(wanted_port))
     container = engine.create(spec)

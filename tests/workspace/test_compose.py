@@ -18,8 +18,8 @@ def services() -> dict[str, Any]:
     return yaml.safe_load(resource("compose.yaml").read_text())["services"]
 
 
-def test_the_workspace_is_the_one_that_up_starts(services: dict[str, Any]) -> None:
-    session = Session("0" * 12, "practice", "tf2.21", "cpu", Path("/w"), Path("/d"), "t")
+def test_the_workspace_is_the_one_that_up_starts(services: dict[str, Any], tmp_path: Path) -> None:
+    session = Session("0" * 12, "practice", "tf2.21", "cpu", tmp_path, tmp_path, "t")
     spec = workspace_spec(session, "image", FakeEngine().info(), 8888)
     service = services["workspace"]
     assert tuple(service["command"]) == spec.command
