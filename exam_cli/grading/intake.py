@@ -101,6 +101,8 @@ def _choose(directory: Path, section: Section) -> tuple[str, Format]:
             f"There is no directory {directory.name} in the workspace: `exam up` lays it out "
             f"again; save one {_FORMATS} there.",
         ) from None
+    except PermissionError:
+        raise _unreadable(directory.name) from None
     visible = [entry for entry in entries if not entry.name.startswith(".")]
     models = [(entry.name, kind) for entry in visible if (kind := _format_of(entry)) is not None]
     if len(models) > 1:
@@ -190,6 +192,19 @@ def _unsafe(name: str) -> Rejection:
     )
 
 
+def _no_model(name: str) -> Rejection:
+    return Rejection(
+        "not_a_model",
+        f"{shown(name)} is a directory without a saved_model.pb: save one {_FORMATS}.",
+    )
+
+
+def _unreadable(name: str) -> Rejection:
+    return Rejection(
+        "unsafe_path", f"{shown(name)} cannot be read: give yourself permission to read it."
+    )
+
+
 def _copy_file(
     source: Path, target: Path, limit: int, name: str, dir_fd: int | None = None
 ) -> tuple[int, str]:
@@ -200,15 +215,14 @@ def _copy_file(
     except FileNotFoundError:
         raise _StillChangingError from None
     except PermissionError:
-        raise Rejection(
-            "unsafe_path", f"{shown(name)} cannot be read: give yourself permission to read it."
-        ) from None
+        raise _unreadable(name) from None
     except OSError:  # ELOOP for a link, ENXIO for a socket
         raise _unsafe(name) from None
+    before = os.fstat(descriptor)
+    if not stat.S_ISREG(before.st_mode):
+        os.close(descriptor)
+        raise _no_model(name) if stat.S_ISDIR(before.st_mode) else _unsafe(name)
     with os.fdopen(descriptor, "rb") as stream:
-        before = os.fstat(descriptor)
-        if not stat.S_ISREG(before.st_mode):
-            raise _unsafe(name)
         if before.st_size > limit:
             raise _too_large(name, limit)
         digest, size = hashlib.sha256(), 0
@@ -232,10 +246,6 @@ def _copy_tree(source: Path, target: Path, limit: int) -> tuple[list[tuple[str, 
     files: list[tuple[str, int]] = []
     digest, left = hashlib.sha256(), limit
     for inner, descriptor in _walk(source):
-        if len(files) == _MAX_FILES:
-            raise Rejection(
-                "too_large", f"{shown(source.name)} has over {_MAX_FILES} files: it is no model."
-            )
         name = f"{source.name}/{inner}"
         if not inner.isprintable():
             raise Rejection("unsafe_path", f"{shown(name)} has a name that is not printable text.")
@@ -258,13 +268,36 @@ def _walk(source: Path) -> Iterator[tuple[str, int]]:
     """Yield (relative name, its directory's descriptor) of all files, in order; follow no link."""
     if source.is_symlink():
         raise _unsafe(source.name)
-    for folder, folders, files, descriptor in os.fwalk(source, follow_symlinks=False):
+
+    def unlisted(error: OSError) -> None:
+        if isinstance(
+            error, PermissionError
+        ):  # without this look, its files would just be left out
+            raise _unreadable(f"{source.name}/{Path(str(error.filename)).name}") from None
+        raise _StillChangingError
+
+    seen = 0
+    for folder, folders, files, descriptor in os.fwalk(
+        source, onerror=unlisted, follow_symlinks=False
+    ):
         folders.sort()
         here = Path(folder).relative_to(source)
+        seen += len(folders) + len(files)
+        if seen > _MAX_FILES:
+            raise Rejection(
+                "too_large", f"{shown(source.name)} has over {_MAX_FILES} files: it is no model."
+            )
         if len(here.parts) > _MAX_DEPTH:
             raise Rejection("unsafe_path", f"{shown(source.name)} is nested too deeply.")
         for name in folders:
-            if stat.S_ISLNK(os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_mode):
+            if _is_link(name, descriptor):
                 raise _unsafe(f"{source.name}/{(here / name).as_posix()}")
         for name in sorted(files):
             yield (here / name).as_posix(), descriptor
+
+
+def _is_link(name: str, directory: int) -> bool:
+    try:
+        return stat.S_ISLNK(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode)
+    except OSError:
+        raise _StillChangingError from None
