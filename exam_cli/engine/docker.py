@@ -32,6 +32,15 @@ _NO_ENGINE = (
     "No container engine answers: run `exam doctor --fix` as root to install and start one, or "
     "start Docker and try again."
 )
+_NOT_ALLOWED = (
+    "A container engine runs but you may not use it: run `sudo usermod -aG docker $(id -un)` and "
+    "log in again."
+)
+
+
+def _unreachable(error: Exception) -> EngineUnreachable:
+    denied = "Permission denied" in str(error)
+    return EngineUnreachable(_NOT_ALLOWED if denied else _NO_ENGINE)
 
 
 @contextlib.contextmanager
@@ -50,7 +59,7 @@ def _translated(what: str) -> Iterator[None]:
             ) from error
         raise OurFault(f"The engine could not {what}: {text.strip()}") from error
     except (DockerException, requests.exceptions.RequestException, ConnectionError) as error:
-        raise EngineUnreachable(_NO_ENGINE) from error
+        raise _unreachable(error) from error
 
 
 class DockerEngine:
@@ -60,7 +69,7 @@ class DockerEngine:
         try:
             self._api: Any = docker.from_env(timeout=_HTTP_TIMEOUT).api
         except (DockerException, requests.exceptions.RequestException) as error:
-            raise EngineUnreachable(_NO_ENGINE) from error
+            raise _unreachable(error) from error
 
     def info(self) -> EngineInfo:
         """Describe the engine."""

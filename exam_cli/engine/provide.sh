@@ -32,6 +32,11 @@ answers && exit 0
 [ -z "${DOCKER_HOST:-}" ] ||
     stop_with "DOCKER_HOST is $DOCKER_HOST and nothing answers there: start that engine or unset DOCKER_HOST."
 
+socket=/var/run/docker.sock
+if [ -S $socket ] && [ ! -w $socket ]; then
+    stop_with "an engine runs but you may not use it: run 'sudo usermod -aG docker $(id -un)', log in again."
+fi
+
 daemon=$(command -v dockerd || command -v /usr/sbin/dockerd || true)
 if [ -z "$daemon" ]; then
     command -v apt-get >/dev/null 2>&1 ||
@@ -46,7 +51,12 @@ if [ -z "$daemon" ]; then
         stop_with "docker.io could not be installed: run 'apt-get install -y docker.io' and see why."
     fi
     rm -f "$log"
-    daemon=$(command -v dockerd || echo /usr/sbin/dockerd)
+    socket=/var/run/docker.sock
+if [ -S $socket ] && [ ! -w $socket ]; then
+    stop_with "an engine runs but you may not use it: run 'sudo usermod -aG docker $(id -un)', log in again."
+fi
+
+daemon=$(command -v dockerd || echo /usr/sbin/dockerd)
     answers && exit 0
 fi
 [ "$(id -u)" = 0 ] || stop_with "the engine is installed but does not answer: run 'sudo service docker start'."

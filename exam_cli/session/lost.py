@@ -48,10 +48,11 @@ def copied(session: Session, workspace: Path) -> NoSession:
 
 def workspace_gone(session: Session) -> NoSession:
     """The record knows a workspace that is not there, or that has lost its mark."""
-    what = "has lost its mark" if session.workspace.is_dir() else "was deleted"
+    what = "has lost its mark" if session.workspace.is_dir() else "was deleted or moved"
     return NoSession(
         f"The workspace {session.workspace} of session {session.id} {what}; "
-        f"run `{_up(session.workspace)}` to lay it out again: the record is kept."
+        f"run `{_up(session.workspace)}` to lay it out again (the record is kept), or the same "
+        "with its new place if it was moved."
     )
 
 
