@@ -13,6 +13,7 @@ from exam_cli.grading.preflight import version_text
 from exam_cli.grading.verdict import Rejection
 
 _MAX_DIMENSIONS = 6
+_MAX_NUMBER = 999_999  # more digits could carry the hidden inputs out
 _DTYPES = frozenset(
     ["string", "bool", "bfloat16", "complex64", "complex128"]
     + [f"float{bits}" for bits in (16, 32, 64)]
@@ -114,28 +115,30 @@ def _load_failed(
 
 def _wrong_input(detail: Mapping[str, Any], section: Section) -> Rejection:
     expected = " or ".join(_form(form) for form in section.contract.inputs)
-    count, batch, got = detail.get("inputs"), detail.get("batch"), detail.get("got")
-    if isinstance(count, int) and not isinstance(count, bool):
+    count, batch = _number(detail.get("inputs")), _number(detail.get("batch"))
+    got = detail.get("got")
+    if count is not None:
         return Rejection(
             "wrong_input", f"The model takes {count} inputs; it must take one: {expected}."
         )
-    if isinstance(batch, int) and not isinstance(batch, bool):
+    if batch is not None:
         return Rejection(
             "wrong_input",
             f"The model takes batches of exactly {batch} rows; leave the batch size open (None).",
         )
     told = _shape(got.get("shape")) if isinstance(got, dict) else None
     if isinstance(got, dict) and told:
-        dtype = got.get("dtype") if got.get("dtype") in _DTYPES else "unknown"
-        return Rejection("wrong_input", f"The model takes {dtype} {told}; it must take {expected}.")
+        dtype = got.get("dtype")
+        known = dtype if isinstance(dtype, str) and dtype in _DTYPES else "unknown"
+        return Rejection("wrong_input", f"The model takes {known} {told}; it must take {expected}.")
     return Rejection("wrong_input", f"The model must take {expected}.")
 
 
 def _wrong_output(detail: Mapping[str, Any], section: Section) -> Rejection:
     output = section.contract.output
     expected = f"{output.dtype} {_rows(output.shape)}"
-    outputs, got = detail.get("outputs"), _shape(detail.get("got"), rows=True)
-    if isinstance(outputs, int) and not isinstance(outputs, bool):
+    outputs, got = _number(detail.get("outputs")), _shape(detail.get("got"), rows=True)
+    if outputs is not None:
         return Rejection(
             "wrong_output", f"The model returns {outputs} outputs; it must return one: {expected}."
         )
@@ -158,11 +161,16 @@ def _rows(shape: tuple[int, ...]) -> str:
     )
 
 
+def _number(value: object) -> int | None:
+    """Return a number that a stranger sent, or None when it is not a plain and small one."""
+    return value if type(value) is int and 0 <= value <= _MAX_NUMBER else None
+
+
 def _shape(value: object, *, rows: bool = False) -> str | None:
     """Render a shape that a stranger sent, or None when it is not a plain one."""
     if not isinstance(value, list) or len(value) > _MAX_DIMENSIONS:
         return None
-    if not all(dim is None or (type(dim) is int and 0 <= dim < 1 << 31) for dim in value):
+    if not all(dim is None or _number(dim) is not None for dim in value):
         return None
     dims = ["None" if dim is None else str(dim) for dim in value]
     dims = ["rows", *dims] if rows else dims

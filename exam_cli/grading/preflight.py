@@ -20,7 +20,7 @@ _MEMBERS = frozenset({"config.json", "metadata.json", "model.weights.h5"})
 _MAX_MEMBERS = 2000
 _MAX_METADATA = 64 << 10
 _UNPACKED_FACTOR = 4  # weights hardly compress; a bomb does
-_VERSION = re.compile(r"^\d{1,4}(\.\d{1,6}){1,3}[a-z0-9.+-]{0,20}$")
+_VERSION = re.compile(r"\d{1,4}(\.\d{1,6}){1,3}[a-z0-9.+-]{0,20}", re.ASCII)
 
 
 def saved_with(submission: Submission, section: Section) -> str | None:
@@ -40,7 +40,7 @@ def saved_with(submission: Submission, section: Section) -> str | None:
 
 def version_text(text: object) -> str | None:
     """Return a version if it looks like one: it may come from a stranger's file."""
-    return text if isinstance(text, str) and _VERSION.match(text) else None
+    return text if isinstance(text, str) and _VERSION.fullmatch(text) else None
 
 
 def _name(submission: Submission) -> str:
