@@ -60,7 +60,8 @@ class Environment:
         No mounts, no network, a read-only root, no capabilities, nobody's user: those are the
         defaults of `ContainerSpec`. Everything that it may use up has a cap.
         """
-        command: Sequence[str] = ("/opt/exam/bin/python", "-sE", f"{_PROGRAMS}/{program}.py")
+        # Unbuffered: what a model printed is in the practice log however the process ends.
+        command: Sequence[str] = ("/opt/exam/bin/python", "-sEu", f"{_PROGRAMS}/{program}.py")
         return ContainerSpec(
             image=self.image,
             command=command,
