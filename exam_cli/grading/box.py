@@ -75,10 +75,10 @@ class Box:
             raise PrintedTooMuch
 
     def ended(self) -> ContainerState | None:
-        """Return how the container ended; None when it is still running or gone."""
+        """Return how the container ended, or that it runs still; None when it is gone."""
         with contextlib.suppress(TimeoutError):
             return self._engine.wait(self.container, _ENDING_SECONDS)
-        return None
+        return self._engine.state(self.container)
 
     def __enter__(self) -> Self:
         return self

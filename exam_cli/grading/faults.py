@@ -48,6 +48,10 @@ def ended(state: ContainerState | None, section: Section) -> Exception:
         return OurFault("The grader's container vanished during the grade: try again.")
     if state.out_of_memory:
         return _out_of_memory(section)
+    if state.exit_code is None:
+        return Rejection(
+            "crashed", "The model closed the channel to the grader and went on: it must not."
+        )
     return Rejection(
         "crashed",
         f"The model ended the grader's process (exit status {state.exit_code}) instead of "
