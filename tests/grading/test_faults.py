@@ -1,0 +1,175 @@
+"""Whatever a stranger's program says of itself, what is shown is a sentence of ours."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exam_cli.engine.fake import FakeEngine
+from exam_cli.engine.port import ContainerState
+from exam_cli.errors import OurFault
+from exam_cli.grading import faults
+from exam_cli.grading.environment import Environment
+from exam_cli.grading.verdict import REJECTED, Rejection
+from exam_cli.sections.catalog import find_section
+
+SECTIONS = [find_section(1), find_section(4)]
+HERE = Environment(FakeEngine(), "test:base", "tf2.21", "cpu", "2.21.0", "3.15.1")
+MARK = "Xyzzy"  # stands in every text that the stranger sends
+
+texts = st.text(max_size=30).map(lambda text: f"{text}{MARK}")
+numbers = st.integers() | st.integers(10**50, 10**60) | st.floats()
+scalars = st.none() | st.booleans() | numbers | texts
+values = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=9) | st.dictionaries(texts, inner, max_size=3)
+)
+shapes = st.lists(st.none() | st.integers(-2, 2**40), max_size=8)
+specs = st.fixed_dictionaries(
+    {},
+    optional={
+        "dtype": st.sampled_from(["float32", "string", "resource"]) | values,
+        "shape": shapes | values,
+    },
+)
+versions = st.from_regex(r"\A\d{1,5}(\.\d{1,7}){0,4}.{0,25}\Z", fullmatch=True) | values
+details = st.fixed_dictionaries(
+    {},
+    optional={
+        "saved_with": versions,
+        "missing": st.just("serving_default") | values,
+        "inputs": values,
+        "outputs": values,
+        "batch": values,
+        "rows": values,
+        "dtype": values,
+        "got": specs | shapes | values,
+        "expected": values,
+    },
+)
+reasons = st.sampled_from([*REJECTED, "failed", "internal"]) | values
+hostile = st.fixed_dictionaries({}, optional={"reason": reasons, "detail": details | values})
+
+
+def is_ours(rejection: Rejection) -> None:
+    """Check that a rejection may be shown."""
+    sentence = rejection.sentence
+    assert rejection.reason in REJECTED
+    assert sentence.isprintable() and sentence.isascii(), repr(sentence)
+    assert 20 < len(sentence) < 500 and sentence.endswith(".")
+    assert MARK not in sentence
+
+
+@given(hostile | st.dictionaries(texts, values), st.none() | st.just("3.0.1"))
+def test_a_hostile_predictor_gets_no_word_in(header: dict[str, Any], saved: str | None) -> None:
+    for section in SECTIONS:
+        is_ours(faults.from_predictor(header, saved, section, HERE))
+
+
+@pytest.mark.parametrize(
+    ("reason", "detail"),
+    [
+        ("wrong_input", {"got": {"dtype": ["float32"], "shape": [None, 3]}}),
+        ("wrong_input", {"got": {"dtype": {"a": 1}, "shape": [None, 3]}}),
+        ("wrong_input", {"inputs": 10**4000}),
+        ("wrong_input", {"batch": -(10**4000)}),
+        ("wrong_output", {"outputs": 10**4000}),
+        ("wrong_output", {"got": [[["deep"]]]}),
+        ("load_failed", {"saved_with": "3.1.0\n"}),
+        ("load_failed", {"saved_with": "\u0663.\u0661.\u0660"}),
+        (["a", "list"], None),
+        ({"a": "dict"}, []),
+    ],
+    ids=repr,
+)
+def test_headers_that_once_got_through(reason: object, detail: object) -> None:
+    is_ours(faults.from_predictor({"reason": reason, "detail": detail}, None, SECTIONS[0], HERE))
+
+
+@pytest.mark.parametrize(
+    ("header", "reason", "said"),
+    [
+        ({"reason": "crashed"}, "crashed", "raised an error while predicting"),
+        ({"reason": "out_of_memory"}, "out_of_memory", "3072 MB"),
+        ({"reason": "load_failed"}, "load_failed", "keras.models.load_model"),
+        (
+            {"reason": "load_failed", "detail": {"missing": "serving_default"}},
+            "load_failed",
+            "model.export",
+        ),
+        (
+            {"reason": "load_failed", "detail": {"saved_with": "2.9.0"}},
+            "version_mismatch",
+            "saved by Keras 2.9.0 and does not load in this edition's Keras 3.15.1",
+        ),
+        ({"reason": "wrong_input", "detail": {"inputs": 2}}, "wrong_input", "takes 2 inputs"),
+        ({"reason": "wrong_input", "detail": {"batch": 32}}, "wrong_input", "exactly 32 rows"),
+        (
+            {
+                "reason": "wrong_input",
+                "detail": {"got": {"dtype": "float32", "shape": [None, 28, 28]}},
+            },
+            "wrong_input",
+            "takes float32 (None, 28, 28); it must take float32 (rows, 9)",
+        ),
+        ({"reason": "wrong_output", "detail": {"outputs": 3}}, "wrong_output", "returns 3 outputs"),
+        ({"reason": "wrong_output", "detail": {"dtype": "<U3"}}, "wrong_output", "numbers"),
+        ({"reason": "wrong_output", "detail": {"rows": 1}}, "wrong_output", "prediction a row"),
+        (
+            {"reason": "wrong_output", "detail": {"got": [7]}},
+            "wrong_output",
+            "returns (rows, 7); it must return float32 (rows, 1)",
+        ),
+    ],
+)
+def test_what_an_honest_predictor_says_is_told(
+    header: dict[str, Any], reason: str, said: str
+) -> None:
+    rejection = faults.from_predictor(header, None, SECTIONS[0], HERE)
+    is_ours(rejection)
+    assert rejection.reason == reason and said in rejection.sentence
+
+
+def test_a_model_of_this_very_version_is_not_blamed_for_it() -> None:
+    for saved in ("3.15.1", "3.15.1+cpu"):
+        told = faults.from_predictor({"reason": "load_failed"}, saved, SECTIONS[0], HERE)
+        assert told.reason == "load_failed"
+
+
+def test_both_ways_in_are_told() -> None:
+    told = faults.from_predictor({"reason": "wrong_input"}, None, SECTIONS[1], HERE)
+    assert re.search(r"string \(rows,\) or int32 \(rows, 40\)", told.sentence)
+
+
+def state(*, running: bool = False, exit_code: int | None = 0, memory: bool = False) -> Any:
+    return ContainerState("id", "name", "image", {}, running, exit_code, memory)
+
+
+@pytest.mark.parametrize(
+    ("found", "reason"),
+    [
+        (state(exit_code=0), "crashed"),
+        (state(exit_code=139), "crashed"),
+        (state(exit_code=137), "crashed"),
+        (state(exit_code=137, memory=True), "out_of_memory"),
+        (state(running=True, exit_code=None), "crashed"),  # it closed its streams and went on
+    ],
+)
+def test_an_end_without_an_answer_is_the_model_s(found: ContainerState, reason: str) -> None:
+    blamed = faults.ended(found, SECTIONS[0])
+    assert isinstance(blamed, Rejection) and blamed.reason == reason
+    is_ours(blamed)
+
+
+def test_a_container_that_is_gone_is_ours() -> None:
+    assert isinstance(faults.ended(None, SECTIONS[0]), OurFault)
+
+
+def test_the_fixed_sentences() -> None:
+    for section in SECTIONS:
+        is_ours(faults.timeout(section))
+    is_ours(faults.output_overflow())
+    is_ours(faults.unreadable())
