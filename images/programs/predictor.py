@@ -154,9 +154,10 @@ def choose_input(contract, spec):
 
 
 def shapes_fit(declared, row):
-    """Say whether a declared batch shape takes rows of a shape. Strings may come as (n, 1)."""
-    if declared and declared[0] is not None:
-        raise Fault("wrong_input", batch=declared[0])
+    """Say whether a declared batch shape takes rows of a shape. Strings may come as (n, 1).
+
+    The number of rows is not looked at: Keras notes that of the first call and then takes any.
+    """
     rest = declared[1:]
     if rest == [1] and row == []:
         return True
@@ -226,6 +227,8 @@ def work(directory):
         raise MemoryError from None
     except Exception:
         traceback.print_exc()
+        if spec and spec["shape"] and spec["shape"][0] is not None:
+            raise Fault("wrong_input", batch=spec["shape"][0]) from None
         raise Fault("crashed", stage="predict") from None
     outputs = fit_output(outputs, header["contract"]["output"]["shape"])
     reply = {"kind": "predictions", "dtype": "float32", "shape": [int(n) for n in outputs.shape]}
