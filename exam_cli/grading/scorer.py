@@ -46,7 +46,7 @@ def score(box: Box, predictions: Predictions, labels: Tensor, section: Section) 
             "diverged training.",
         )
     value = frame.header.get("value") if frame is not None else None
-    if not isinstance(value, float | int) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, float | int) or not math.isfinite(value):
         raise ScorerError("The scorer did not answer: try again; no attempt was counted.") from (
             RuntimeError(box.printed.decode(errors="replace"))
         )
