@@ -1,0 +1,416 @@
+"""The whole road of a grade, with small programs in the predictor's and the scorer's place.
+
+The engine is the fake: real processes, pipes and exit codes, but nothing of TensorFlow. The scorer
+is the real one. Whatever happens, the verdict says who broke, and no container stays behind.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from exam_cli.config.edition import programs
+from exam_cli.config.section import Section
+from exam_cli.engine.fake import FakeEngine
+from exam_cli.engine.port import ContainerSpec
+from exam_cli.grading import box, predictor, scorer
+from exam_cli.grading.environment import Environment
+from exam_cli.grading.grade import grade
+from exam_cli.grading.intake import Submission, take
+from exam_cli.grading.verdict import Verdict
+from exam_cli.sections.vault import DataSet, Tensor
+from tests.grading.conftest import keras_bytes
+from tests.programs.conftest import load
+
+ROWS = 8
+WORDS = "Xyzzy"  # what programs print; no verdict may repeat it
+
+# What every predictor in these tests begins with.
+PRELUDE = f"""
+import os, sys, time
+import wire
+
+def answer(header, body=b""):
+    view = memoryview(wire.frame_bytes(header, body))
+    while view:
+        view = view[os.write(1, view):]
+
+def deaf():
+    answer({{"kind": "ready", "python": "3.11.2", "tensorflow": "2.21.0", "keras": "3.15.1"}})
+
+def ready():
+    global request
+    deaf()
+    request = wire.read_frame(sys.stdin.buffer, 1 << 30)
+
+def inputs():
+    import tensors
+    model = sum(file["bytes"] for file in request.header["model"]["files"])
+    return tensors.decode_all(request.header["tensors"], request.body[model:])["features"]
+
+def predictions(array, **told):
+    array = np.asarray(array, dtype="<f4")
+    header = {{"kind": "predictions", "dtype": "float32", "shape": list(array.shape), **told}}
+    answer(header, array.tobytes())
+
+def say(text="{WORDS}"):
+    sys.stderr.write(text)
+    sys.stderr.flush()
+"""
+GOOD = "ready(); say(); predictions(inputs()[:, :1])"
+
+
+@dataclass
+class Hall:
+    """A place to grade in: the model, the task, the hidden set, and the programs' folder."""
+
+    engine: FakeEngine
+    environment: Environment
+    submission: Submission
+    section: Section
+    data: DataSet
+    folder: Path
+
+    def grade(self, predictor: str = GOOD, scorer: str | None = None) -> Verdict:
+        """Grade with a program in the predictor's place and, if given, one in the scorer's."""
+        slow = "import numpy as np\n" if "predictions(" in predictor else ""
+        (self.folder / "predictor.py").write_text(slow + PRELUDE + predictor)
+        if scorer is not None:
+            (self.folder / "scorer.py").write_text(PRELUDE + scorer)
+        return grade(self.submission, self.section, self.data, self.environment)
+
+
+@pytest.fixture(scope="module")
+def tensors() -> ModuleType:
+    return load("tensors")
+
+
+@pytest.fixture
+def data(tmp_path: Path, tensors: ModuleType) -> DataSet:
+    """Eight rows whose label is their first feature and a hundred."""
+    features = np.arange(ROWS * 9, dtype=np.float32).reshape(ROWS, 9)
+
+    def stored(name: str, array: np.ndarray[Any, Any]) -> Tensor:
+        description, body = tensors.encode(name, array)
+        path = tmp_path / f"{name}.bin"
+        path.write_bytes(body)
+        return Tensor(description, path)
+
+    inputs = (stored("features", features),)
+    return DataSet("probe", "f" * 64, ROWS, inputs, stored("labels", features[:, :1] + 100))
+
+
+@pytest.fixture
+def hall(section: Section, place: Path, tmp_path: Path, data: DataSet) -> Iterator[Hall]:
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    for path in programs():
+        (folder / path.name).write_bytes(path.read_bytes())
+
+    def stand_in(spec: ContainerSpec) -> Sequence[str]:
+        program = Path(spec.command[-1]).name
+        assert program in ("predictor.py", "scorer.py")
+        return [sys.executable, "-sE", str(folder / program)]
+
+    (place / "model.keras").write_bytes(keras_bytes())
+    engine = FakeEngine(known={"test:grader"}, program=stand_in)
+    yield Hall(
+        engine,
+        Environment(engine, "test:grader", "tf2.21", "cpu", "2.21.0", "3.15.1"),
+        take(section, place.parent, tmp_path / "snapshots"),
+        section.model_copy(update={"bands": (900, 650, 500, 400, 100)}),
+        data,
+        folder,
+    )
+    assert engine.find({}) == [], "no container may stay behind"
+
+
+def failed(verdict: Verdict, reason: str) -> str:
+    """Check that we are to blame and return the sentence."""
+    assert (verdict.status, verdict.reason) == ("failed", reason), verdict.message
+    assert verdict.score is None and verdict.measured is None
+    return shown(verdict)
+
+
+def rejected(verdict: Verdict, reason: str) -> str:
+    """Check that the model is to blame and return the sentence."""
+    assert (verdict.status, verdict.reason) == ("rejected", reason), verdict.message
+    assert verdict.score == 0 and verdict.measured is None
+    return shown(verdict)
+
+
+def shown(verdict: Verdict) -> str:
+    assert WORDS not in verdict.message
+    assert verdict.message.isprintable() and 10 < len(verdict.message) < 500
+    return verdict.message
+
+
+# --- a model that answers
+
+
+def test_a_good_model_is_scored(hall: Hall) -> None:
+    verdict = hall.grade()
+    assert (verdict.status, verdict.reason, verdict.score) == ("scored", None, 5)
+    assert verdict.measured is not None
+    assert (verdict.measured.name, verdict.measured.value) == ("mae", 100.0)
+    assert verdict.message == "Scored 5 of 5."
+    assert verdict.printed == WORDS.encode()
+    assert verdict.environment["python"] == "3.11.2" and verdict.environment["image"]
+    assert verdict.seconds_predict is not None
+    assert 0 < verdict.seconds_predict < verdict.seconds_total
+
+
+def test_the_verdict_has_all_that_its_json_promises(hall: Hall) -> None:
+    told = hall.grade("ready(); predictions(inputs()[:, :1] + 700)").as_json(3)
+    assert list(told) == [
+        "section", "slug", "verdict", "reason", "message", "score", "max_score", "metric", "set",
+        "attempt", "model", "environment", "isolation", "seconds",
+    ]  # fmt: skip
+    assert told["metric"] == {
+        "name": "mae",
+        "value": 600.0,
+        "next_band": {"score": 3, "threshold": 500},
+    }
+    assert (told["score"], told["max_score"], told["attempt"]) == (2, 5, 3)
+    assert told["set"] == {"name": "probe", "sha256": "f" * 64}
+    assert told["model"]["sha256"] == hall.submission.record.sha256
+    assert set(told["environment"]) == {"edition", "variant", "image", "tensorflow", "python"}
+    assert told["isolation"] == {"runtime": "runc", "network": "none"}
+    assert set(told["seconds"]) == {"total", "predict"}
+
+
+def test_the_same_model_gets_the_same_score(hall: Hall) -> None:
+    first, second = hall.grade(), hall.grade()
+    assert first.measured == second.measured and first.score == second.score
+
+
+def test_the_walls_are_asked_for(hall: Hall) -> None:
+    hall.grade()
+    assert sorted(spec.labels["exam.role"] for spec in hall.engine.created) == [
+        "predictor",
+        "scorer",
+    ]
+    for spec in hall.engine.created:
+        assert spec.network == "none" and spec.read_only and not spec.mounts and not spec.ports
+        assert spec.user == "65534:65534" and not spec.keep_log and spec.stdin
+        assert spec.limits.memory_bytes and spec.limits.cpus and spec.limits.processes
+        assert spec.limits.open_files and list(spec.limits.tmpfs) == ["/tmp"]
+
+
+def test_labels_go_to_the_scorer_alone(hall: Hall) -> None:
+    heard_file = str(hall.folder / "heard")
+    verdict = hall.grade(
+        f"ready(); open({heard_file!r}, 'wb').write(repr(request.header).encode() + request.body);"
+        "predictions(np.zeros((8, 1)))"
+    )
+    assert verdict.status == "scored"
+    assert hall.data.labels is not None
+    heard = (hall.folder / "heard").read_bytes()
+    assert len(heard) > 60 and hall.data.labels.path.read_bytes() not in heard
+    assert b"labels" not in heard
+
+
+# --- models that do not
+
+
+@pytest.mark.parametrize(
+    ("program", "reason", "said"),
+    [
+        ("ready(); sys.exit(7)", "crashed", "exit status 7"),
+        ("ready(); sys.exit(0)", "crashed", "exit status 0"),
+        ("ready(); os.kill(os.getpid(), 9)", "crashed", "exit status 137"),
+        ("ready(); os.abort()", "crashed", "exit status 134"),
+        ("deaf(); sys.exit(7)", "crashed", "exit status 7"),  # the request is still on its way
+        ("ready(); raise ValueError('Xyzzy')", "crashed", "exit status 1"),
+        ("ready(); os.write(1, b'hello, this is Xyzzy')", "crashed", "could not be read"),
+        ("ready(); os.write(1, b'EXAM')", "crashed", "exit status 0"),
+        (
+            "ready(); os.write(1, wire.PREFIX.pack(b'EXAM', 5, 0) + b'Xyzzy')",
+            "crashed",
+            "could not be read",
+        ),
+        ("ready(); predictions(np.zeros((9, 1)))", "output_overflow", "print less"),
+        (
+            "ready(); os.write(1, wire.PREFIX.pack(b'EXAM', 1 << 31, 0))",
+            "output_overflow",
+            "print less",
+        ),
+        ("ready(); os.write(1, wire.PREFIX.pack(b'EXAM', 2, 1 << 63))", "output_overflow", "less"),
+        (f"ready(); [say('{WORDS}' * 10000) for _ in range(400)]", "output_overflow", "less"),
+        ("ready(); time.sleep(60)", "timeout", "longer than the 1 s"),
+        ("deaf(); time.sleep(60)", "timeout", "longer than the 1 s"),
+        (
+            "ready()\nfor n in range(600): os.write(1, b'EXAM'[n:n+1]); time.sleep(0.1)",
+            "timeout",
+            "longer than the 1 s",
+        ),
+        ("ready()\nwhile True: say('Xyzzy'); time.sleep(0.05)", "timeout", "longer than the 1 s"),
+        ("ready(); predictions(np.zeros((7, 1)))", "wrong_output", "agreed shape"),
+        ("ready(); predictions(np.zeros((1, 8)))", "wrong_output", "agreed shape"),
+        ("ready(); predictions(np.zeros((7, 1)), shape=[8, 1])", "wrong_output", "agreed shape"),
+        ("ready(); predictions(np.zeros((8, 1)), shape='Xyzzy')", "wrong_output", "agreed shape"),
+        ("ready(); predictions(np.zeros((8, 1)), dtype='S4')", "wrong_output", "agreed shape"),
+        ("ready(); predictions(np.zeros((8, 1)), kind='scored')", "wrong_output", "agreed shape"),
+        ("ready(); answer({'kind': 'metric', 'value': 0.0})", "wrong_output", "agreed shape"),
+        ("ready(); predictions(np.full((8, 1), np.nan))", "not_finite", "8 of the predicted"),
+        ("ready(); predictions([[np.inf]] + [[0.0]] * 7)", "not_finite", "1 of the predicted"),
+        ("ready(); answer({'kind': 'fault', 'reason': 'load_failed'})", "load_failed", "load"),
+        ("ready(); answer({'kind': 'fault', 'reason': 'Xyzzy'})", "crashed", "raised an error"),
+        ("ready(); answer({'kind': 'fault', 'reason': 'internal'})", "crashed", "raised an error"),
+        ("ready(); answer({'kind': 'fault', 'reason': ['Xyzzy']})", "crashed", "raised an error"),
+        (
+            "ready(); answer({'kind': 'fault', 'reason': 'wrong_input', 'detail': {'got': "
+            "{'dtype': ['Xyzzy'], 'shape': [3]}}})",
+            "wrong_input",
+            "unknown (3,)",
+        ),
+        (
+            "ready(); answer({'kind': 'fault', 'reason': 'out_of_memory'})",
+            "out_of_memory",
+            "3072 MB",
+        ),
+    ],
+)
+def test_the_model_is_to_blame(hall: Hall, program: str, reason: str, said: str) -> None:
+    verdict = hall.grade(program)
+    assert said in rejected(verdict, reason)
+    assert verdict.seconds_predict is not None and verdict.seconds_predict < 5
+    assert verdict.environment["python"] == "3.11.2"
+
+
+def test_a_model_that_closes_its_streams_and_goes_on_is_to_blame(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(box, "_ENDING_SECONDS", 0.5)
+    rejected(hall.grade("ready(); os.close(1); os.close(2); time.sleep(60)"), "crashed")
+
+
+def test_what_is_printed_is_kept_but_not_all_of_it(hall: Hall) -> None:
+    verdict = hall.grade(f"ready(); say('{WORDS}' * (1 << 18)); predictions(inputs()[:, :1])")
+    assert verdict.status == "scored"
+    assert len(verdict.printed) == 64 << 10 and verdict.printed.startswith(WORDS.encode())
+
+
+def test_a_file_that_is_no_model_never_meets_a_container(
+    hall: Hall, place: Path, tmp_path: Path
+) -> None:
+    (place / "model.keras").write_text("no model")
+    hall.submission = take(hall.section, place.parent, tmp_path / "snapshots")
+    verdict = hall.grade()
+    rejected(verdict, "not_a_model")
+    assert hall.engine.created == [] and verdict.seconds_predict is None
+
+
+# --- we are to blame
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "sys.exit(3)",
+        f"say(); raise ImportError('{WORDS}')",
+        "os.kill(os.getpid(), 9)",
+        "os.write(1, b'garbage, garbage, garbage')",
+        "answer({'kind': 'fault', 'reason': 'crashed'})",
+        "answer({'kind': 'ready'}, b'with a body')",
+        f"[say('{WORDS}' * 10000) for _ in range(400)]",
+    ],
+)
+def test_a_grader_that_does_not_start_is_our_failure(hall: Hall, program: str) -> None:
+    verdict = hall.grade(program)
+    assert "try again" in failed(verdict, "internal")
+    assert verdict.seconds_predict is None
+
+
+def test_a_grader_that_never_gets_ready_is_our_failure(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predictor, "_READY_SECONDS", 0.5)
+    assert "overloaded" in failed(hall.grade("time.sleep(60)"), "internal")
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "sys.exit(1)",
+        "os.kill(os.getpid(), 9)",
+        "os.write(1, b'garbage, garbage, garbage')",
+        "wire.read_frame(sys.stdin.buffer, 1 << 30); sys.exit(0)",
+        "answer({'kind': 'metric', 'name': 'mae', 'value': float('nan')})",
+        "answer({'kind': 'metric', 'name': 'mae', 'value': float('inf')})",
+        "answer({'kind': 'metric', 'name': 'mae', 'value': None})",
+        "answer({'kind': 'metric', 'name': 'mae', 'value': '0.0'})",
+        "answer({'kind': 'metric', 'name': 'mae', 'value': True})",
+        "answer({'kind': 'metric', 'name': 'mae'})",
+        "answer({'kind': 'fault', 'reason': 'anything else'})",
+        "answer({'kind': 'metric', 'value': 0.0}, b'body')",
+    ],
+)
+def test_a_scorer_that_breaks_is_our_failure_and_never_a_score(hall: Hall, program: str) -> None:
+    verdict = hall.grade(GOOD, scorer=program)
+    assert "try again" in failed(verdict, "scorer_error")
+    assert verdict.printed == WORDS.encode()
+
+
+def test_a_scorer_that_hangs_is_our_failure(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scorer, "_SECONDS", 0.5)
+    failed(hall.grade(GOOD, scorer="time.sleep(60)"), "scorer_error")
+
+
+def test_a_bad_model_is_told_even_when_the_scorer_is_broken_too(hall: Hall) -> None:
+    rejected(hall.grade("ready(); sys.exit(7)", scorer="sys.exit(1)"), "crashed")
+
+
+def test_hidden_data_that_does_not_fit_is_our_failure(hall: Hall, tensors: ModuleType) -> None:
+    assert hall.data.labels is not None
+    description, body = tensors.encode("labels", np.zeros((ROWS - 1, 1), np.float32))
+    hall.data.labels.path.write_bytes(body)
+    hall.data.labels.description.update(description)
+    failed(hall.grade(), "scorer_error")
+
+
+def test_a_missing_image_is_our_failure(hall: Hall) -> None:
+    hall.engine.known.clear()
+    assert "`exam up` builds it" in failed(hall.grade(), "image_missing")
+
+
+def test_no_engine_is_our_failure(hall: Hall) -> None:
+    hall.engine.reachable = False
+    assert "No container engine answers" in failed(hall.grade(), "engine_unreachable")
+    hall.engine.reachable = True
+
+
+@pytest.mark.parametrize(
+    "program", [GOOD.replace("ready();", "ready(); time.sleep(0.6);"), "ready(); time.sleep(60)"]
+)
+def test_an_engine_that_dies_meanwhile_is_our_failure(hall: Hall, program: str) -> None:
+    engine = hall.engine
+    stand_in: Callable[[ContainerSpec], Sequence[str]] = engine.program
+
+    def and_then_the_engine_dies(spec: ContainerSpec) -> Sequence[str]:
+        if spec.command[-1].endswith("predictor.py"):
+            threading.Timer(0.3, lambda: setattr(engine, "reachable", False)).start()
+        return stand_in(spec)
+
+    engine.program = and_then_the_engine_dies
+    failed(hall.grade(program), "engine_unreachable")
+    engine.reachable = True
+    for state in engine.find({}):  # those that nobody could remove
+        engine.remove(state.id)
+
+
+def test_an_interrupt_leaves_no_container(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(box.Box, "send", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        hall.grade()
