@@ -65,7 +65,8 @@ def say(text="{WORDS}"):
     sys.stderr.write(text)
     sys.stderr.flush()
 """
-GOOD = "ready(); say(); predictions(inputs()[:, :1])"
+# What is printed in the very moment of the answer may stay unheard: leave it a moment.
+GOOD = "ready(); say(); time.sleep(0.05); predictions(inputs()[:, :1])"
 
 
 @dataclass
