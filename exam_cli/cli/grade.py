@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from exam_cli.cli.common import connect, current_session, json_option, workspace_option
-
-if TYPE_CHECKING:
-    from exam_cli.sitting.grade import Graded
-
-EXIT_STATUS = {"scored": 0, "rejected": 1, "failed": 3}
 
 
 @click.command()
@@ -27,6 +21,7 @@ def command(ctx: click.Context, section: str, workspace: Path | None, as_json: b
     Exit status: 0 scored, 1 rejected (the model is at fault), 3 failed (we are; no attempt).
     """
     from exam_cli.cli.screen import showing_progress
+    from exam_cli.cli.verdict import EXIT_STATUS, show_verdict
     from exam_cli.sections.catalog import all_sections, find_section
     from exam_cli.sitting.grade import grade_section
 
@@ -44,37 +39,5 @@ def command(ctx: click.Context, section: str, workspace: Path | None, as_json: b
         click.echo(json.dumps(answers if section == "all" else answers[0], ensure_ascii=False))
     else:
         for result in results:
-            _show(result)
+            show_verdict(result)
     ctx.exit(max(EXIT_STATUS[result.verdict.status] for result in results))
-
-
-def _show(result: Graded) -> None:
-    from exam_cli.cli.screen import show, table_of
-
-    verdict = result.verdict
-    title = f"Section {verdict.section} {verdict.slug}"
-    title += f", attempt {result.attempt}" if result.attempt else ", no attempt counted"
-    if verdict.measured is None:
-        show(f"{title}: {verdict.status} ({verdict.reason})")
-        show(verdict.message)
-    else:
-        metric = verdict.measured
-        unit = f" {metric.unit}" if metric.unit else ""
-        following = "-"
-        if metric.next_threshold is not None:
-            word = "at most" if metric.better == "lower" else "at least"
-            distance = abs(metric.next_threshold - metric.value)
-            following = (
-                f"{metric.next_score}: {metric.name} {word} {metric.next_threshold:g} "
-                f"({distance:.4g} {'less' if metric.better == 'lower' else 'more'})"
-            )
-        table = table_of("Score", "Metric", "Next score needs", "Seconds", title=title)
-        table.add_row(
-            f"{verdict.score} of 5",
-            f"{metric.name} {metric.value:.4g}{unit}",
-            following,
-            f"{verdict.seconds_total:.1f}",
-        )
-        show(table)
-    if result.log:
-        show(f"What the model printed: {result.log}")

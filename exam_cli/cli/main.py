@@ -13,6 +13,7 @@ from exam_cli.cli.boundary import guarded
 COMMANDS = {
     "up": "Start the exam: images, workspace, Jupyter, clock.",
     "status": "Show clock, containers and scores.",
+    "check": "See whether the model would load and fit; no score, no attempt.",
     "grade": "Score the model in a section's directory.",
     "down": "Stop the exam's containers; workspace and record stay.",
     "shell": "Open a shell in the workspace container.",

@@ -42,6 +42,16 @@ def unreadable() -> Rejection:
     return Rejection("crashed", "The model's answer could not be read: it wrote into the channel.")
 
 
+def not_finite(count: int) -> Rejection:
+    """`count` numbers are NaN or infinite; 0 when they are only too large to compute with."""
+    what = f"{count} of the predicted numbers are" if count else "The predicted numbers are"
+    return Rejection(
+        "not_finite",
+        f"{what} not finite (NaN, infinite or too large): look for a division by zero or a "
+        "diverged training.",
+    )
+
+
 def ended(state: ContainerState | None, section: Section) -> Exception:
     """The container ended without an answer: tell why by what the engine saw."""
     if state is None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
+import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 
 from exam_cli.config.section import Section
-from exam_cli.errors import ExamError, OurFault
+from exam_cli.errors import OurFault
 from exam_cli.grading.band import measured, score_of
 from exam_cli.grading.box import Box
 from exam_cli.grading.environment import Environment
+from exam_cli.grading.faults import not_finite
 from exam_cli.grading.intake import Submission
 from exam_cli.grading.predictor import PredictorRun, predict
 from exam_cli.grading.preflight import saved_with
@@ -34,38 +37,64 @@ def grade(
 
     Never raises for a fault of the model or the engine: those are verdicts.
     """
+
+    def value(run: PredictorRun, verdict: Verdict) -> Verdict:
+        version = saved_with(submission, section)
+        assert data.labels is not None, "only sets with labels are graded on"
+        with _scorer_in_waiting(environment) as scorer:
+            predictions = predict(submission, version, section, data, environment, run)
+            metric = score(scorer.result(), predictions, data.labels, section)
+        return _scored(verdict, metric, section)
+
+    return _decided(submission, section, data, environment, value)
+
+
+def check(
+    submission: Submission, section: Section, sample: DataSet, environment: Environment
+) -> Verdict:
+    """Return whether a submission would load and answer as agreed, on public sample inputs.
+
+    Arguments as for `grade`; the sample needs no labels. There is no score and no metric.
+    """
+
+    def fit(run: PredictorRun, verdict: Verdict) -> Verdict:
+        version = saved_with(submission, section)
+        predictions = predict(submission, version, section, sample, environment, run)
+        numbers = struct.unpack(f"<{len(predictions.data) // 4}f", predictions.data)
+        bad = sum(not math.isfinite(number) for number in numbers)
+        if bad:
+            raise not_finite(bad)
+        sentence = "The model loads, takes the agreed input and returns the agreed output."
+        return replace(verdict, status="fits", reason=None, message=sentence)
+
+    return _decided(submission, section, sample, environment, fit)
+
+
+def _decided(
+    submission: Submission,
+    section: Section,
+    data: DataSet,
+    environment: Environment,
+    decide: Callable[[PredictorRun, Verdict], Verdict],
+) -> Verdict:
+    """Run the deciding steps; whoever they blame, return a verdict with all that is known."""
     started = time.monotonic()
     run = PredictorRun()
     verdict = Verdict(
         section=section.section,
         slug=section.slug,
-        status="failed",
-        reason="internal",
-        message="",
-        score=None,
-        measured=None,
+        environment=environment.describe(),
+        isolation=environment.isolation(),
         set_name=data.name,
         set_sha256=data.sha256,
         model=submission.record,
-        environment=environment.describe(),
-        isolation=environment.isolation(),
-        seconds_total=0.0,
-        seconds_predict=None,
     )
     try:
-        value = _value(submission, section, data, environment, run)
-        verdict = replace(
-            verdict,
-            status="scored",
-            reason=None,
-            score=score_of(value, section),
-            measured=measured(value, section),
-        )
-        verdict = replace(verdict, message=_scored_sentence(verdict))
+        verdict = decide(run, verdict)
     except Rejection as rejection:
-        verdict = rejected(verdict, rejection)
+        verdict = verdict.rejected(rejection)
     except OurFault as fault:
-        verdict = failed(verdict, fault)
+        verdict = verdict.failed(fault)
     return replace(
         verdict,
         environment={**environment.describe(run.versions), "image": _image_id(environment)},
@@ -73,34 +102,6 @@ def grade(
         seconds_predict=run.seconds,
         printed=run.printed,
     )
-
-
-def rejected(verdict: Verdict, rejection: Rejection) -> Verdict:
-    """Return a verdict that blames the model."""
-    return replace(
-        verdict, status="rejected", reason=rejection.reason, message=rejection.sentence, score=0
-    )
-
-
-def failed(verdict: Verdict, fault: ExamError) -> Verdict:
-    """Return a verdict that blames us."""
-    return replace(
-        verdict, status="failed", reason=fault.reason or "internal", message=str(fault), score=None
-    )
-
-
-def _value(
-    submission: Submission,
-    section: Section,
-    data: DataSet,
-    environment: Environment,
-    run: PredictorRun,
-) -> float:
-    version = saved_with(submission, section)
-    assert data.labels is not None, "only sets with labels are graded on"
-    with _scorer_in_waiting(environment) as scorer:
-        predictions = predict(submission, version, section, data, environment, run)
-        return score(scorer.result(), predictions, data.labels, section)
 
 
 @contextmanager
@@ -124,14 +125,18 @@ def _image_id(environment: Environment) -> str | None:
     return image.id if image else None
 
 
-def _scored_sentence(verdict: Verdict) -> str:
-    assert verdict.measured is not None
-    following = verdict.measured.next_threshold
-    if following is None:
-        return "Scored 5 of 5."
-    word = "at most" if verdict.measured.better == "lower" else "at least"
-    name = verdict.measured.name
-    return (
-        f"Scored {verdict.score} of 5; {verdict.measured.next_score} needs {name} {word} "
-        f"{following:g}."
+def _scored(verdict: Verdict, value: float, section: Section) -> Verdict:
+    score, metric = score_of(value, section), measured(value, section)
+    sentence = f"Scored {score} of 5"
+    if metric.next_threshold is not None:
+        word = "at most" if metric.better == "lower" else "at least"
+        need = f"{metric.name} {word} {metric.next_threshold:g}"
+        sentence += f"; {metric.next_score} needs {need}"
+    return replace(
+        verdict,
+        status="scored",
+        reason=None,
+        message=f"{sentence}.",
+        score=score,
+        measured=metric,
     )

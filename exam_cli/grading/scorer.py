@@ -9,8 +9,8 @@ from exam_cli.config.section import Section
 from exam_cli.errors import OurFault
 from exam_cli.grading.box import Box, PrintedTooMuch
 from exam_cli.grading.environment import Environment
+from exam_cli.grading.faults import not_finite
 from exam_cli.grading.predictor import Predictions
-from exam_cli.grading.verdict import Rejection
 from exam_cli.sections.vault import Tensor
 from exam_cli.wire import Frame, FrameError, frame_start
 
@@ -38,13 +38,7 @@ def score(box: Box, predictions: Predictions, labels: Tensor, section: Section) 
     """
     frame = _ask(box, predictions, labels, section)
     if frame is not None and frame.header.get("reason") == "not_finite":
-        count = int(frame.header["detail"]["count"])
-        what = f"{count} of the predicted numbers are" if count else "The predicted numbers are"
-        raise Rejection(
-            "not_finite",
-            f"{what} not finite (NaN, infinite or too large): look for a division by zero or a "
-            "diverged training.",
-        )
+        raise not_finite(int(frame.header["detail"]["count"]))
     value = frame.header.get("value") if frame is not None else None
     if isinstance(value, bool) or not isinstance(value, float | int) or not math.isfinite(value):
         raise ScorerError("The scorer did not answer: try again; no attempt was counted.") from (

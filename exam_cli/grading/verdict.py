@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-Status = Literal["scored", "rejected", "failed"]
+from exam_cli.errors import ExamError
+
+Status = Literal["scored", "fits", "rejected", "failed"]
 
 REJECTED = (
     "no_model",
@@ -78,28 +80,43 @@ class ModelRecord:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The result of one grading.
+    """The result of one grading; of a mere check, where a good model `fits` and has no score.
 
     `score` is 0 to 5 when scored, 0 when rejected, None when we failed. `printed` is what the model
     wrote to its standard streams, cut off: for the practice log only, never for the candidate's
-    terminal.
+    terminal. Until something is known, it is a failure of ours.
     """
 
     section: int
     slug: str
-    status: Status
-    reason: str | None
-    message: str
-    score: int | None
-    measured: Measured | None
-    set_name: str | None
-    set_sha256: str | None
-    model: ModelRecord | None
     environment: Mapping[str, Any]
     isolation: Mapping[str, str]
-    seconds_total: float
-    seconds_predict: float | None
+    status: Status = "failed"
+    reason: str | None = "internal"
+    message: str = ""
+    score: int | None = None
+    measured: Measured | None = None
+    set_name: str | None = None
+    set_sha256: str | None = None
+    model: ModelRecord | None = None
+    seconds_total: float = 0.0
+    seconds_predict: float | None = None
     printed: bytes = b""
+
+    def rejected(self, rejection: Rejection) -> Verdict:
+        """Return this verdict with the blame on the model."""
+        return replace(
+            self,
+            status="rejected",
+            reason=rejection.reason,
+            message=rejection.sentence,
+            score=0,
+        )
+
+    def failed(self, fault: ExamError) -> Verdict:
+        """Return this verdict with the blame on us."""
+        reason = fault.reason or "internal"
+        return replace(self, status="failed", reason=reason, message=str(fault), score=None)
 
     def as_json(self, attempt: int | None) -> dict[str, Any]:
         """Return the object that `exam grade --json` prints."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,11 +14,11 @@ from exam_cli.config.section import Section
 from exam_cli.engine.port import Engine
 from exam_cli.errors import ImageMissing, OurFault
 from exam_cli.grading.environment import Environment
-from exam_cli.grading.grade import failed, grade, rejected
+from exam_cli.grading.grade import check, grade
 from exam_cli.grading.intake import take
 from exam_cli.grading.verdict import Rejection, Verdict
 from exam_cli.images.build import architecture_of, references
-from exam_cli.sections.vault import section_data
+from exam_cli.sections.vault import SectionData, SetName, section_data
 from exam_cli.session.ledger import Ledger
 from exam_cli.session.session import Session
 
@@ -41,57 +42,35 @@ def grade_section(section: Section, session: Session, connect: Callable[[], Engi
 
     A rejection without a model to grade, and a failure of ours, are recorded but are no attempts.
     """
-    started = time.monotonic()
-    verdict = _verdict(section, session, connect)
-    total = time.monotonic() - started
-    verdict = replace(verdict, seconds_total=total)
+    verdict = _verdict(section, session, connect, "probe", session.snapshots)
     log = _keep_log(verdict, session)
     attempt = _record(verdict, session)
     return Graded(verdict, attempt, log)
 
 
-def _verdict(section: Section, session: Session, connect: Callable[[], Engine]) -> Verdict:
+def check_section(section: Section, session: Session, connect: Callable[[], Engine]) -> Graded:
+    """Check the model in a section's directory on public inputs; record nothing, keep no copy.
+
+    Arguments as for `grade_section`.
+    """
+    with tempfile.TemporaryDirectory() as snapshots:
+        verdict = _verdict(section, session, connect, "sample", Path(snapshots))
+    return Graded(verdict, None, _keep_log(verdict, session))
+
+
+def _verdict(
+    section: Section,
+    session: Session,
+    connect: Callable[[], Engine],
+    which: SetName,
+    snapshots: Path,
+) -> Verdict:
+    started = time.monotonic()
     edition = load_edition(session.edition)
-    verdict = _blank(section, session, edition)
-    try:
-        submission = take(section, session.workspace, session.snapshots)
-        verdict = replace(verdict, model=submission.record)
-        engine = connect()
-        architecture = architecture_of(engine)
-        images = references(edition, architecture)
-        if engine.image(images.grader) is None:
-            raise ImageMissing("The grader image is not on this engine: `exam up` builds it.")
-        data = section_data(
-            section, session.seed, session.vault, engine, images.workspace, architecture
-        )
-        environment = Environment(
-            engine=engine,
-            image=images.grader,
-            edition=edition.edition,
-            variant=session.variant,
-            tensorflow=edition.tensorflow,
-            keras=edition.keras,
-            labels={"exam.session": session.id},
-        )
-        return grade(submission, section, data.sets["probe"], environment)
-    except Rejection as rejection:
-        return rejected(verdict, rejection)
-    except OurFault as fault:
-        return failed(verdict, fault)
-
-
-def _blank(section: Section, session: Session, edition: Edition) -> Verdict:
-    return Verdict(
+    # Until the engine has answered, the edition's own words stand for what it would have said.
+    verdict = Verdict(
         section=section.section,
         slug=section.slug,
-        status="failed",
-        reason="internal",
-        message="",
-        score=None,
-        measured=None,
-        set_name=None,
-        set_sha256=None,
-        model=None,
         environment={
             "edition": edition.edition,
             "variant": session.variant,
@@ -100,8 +79,39 @@ def _blank(section: Section, session: Session, edition: Edition) -> Verdict:
             "python": edition.python,
         },
         isolation={"runtime": "runc", "network": "none"},
-        seconds_total=0.0,
-        seconds_predict=None,
+    )
+    try:
+        submission = take(section, session.workspace, snapshots)
+        verdict = replace(verdict, model=submission.record)
+        engine = connect()
+        data, environment = _data_and_environment(section, session, edition, engine)
+        judge = check if which == "sample" else grade
+        verdict = judge(submission, section, data.sets[which], environment)
+    except Rejection as rejection:
+        verdict = verdict.rejected(rejection)
+    except OurFault as fault:
+        verdict = verdict.failed(fault)
+    return replace(verdict, seconds_total=time.monotonic() - started)
+
+
+def _data_and_environment(
+    section: Section, session: Session, edition: Edition, engine: Engine
+) -> tuple[SectionData, Environment]:
+    architecture = architecture_of(engine)
+    images = references(edition, architecture)
+    if engine.image(images.grader) is None:
+        raise ImageMissing("The grader image is not on this engine: `exam up` builds it.")
+    data = section_data(
+        section, session.seed, session.vault, engine, images.workspace, architecture
+    )
+    return data, Environment(
+        engine=engine,
+        image=images.grader,
+        edition=edition.edition,
+        variant=session.variant,
+        tensorflow=edition.tensorflow,
+        keras=edition.keras,
+        labels={"exam.session": session.id},
     )
 
 

@@ -1,0 +1,37 @@
+"""`exam check`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from exam_cli.cli.common import connect, current_session, json_option, workspace_option
+
+
+@click.command()
+@click.argument("section", metavar="N", type=int)
+@workspace_option
+@json_option
+@click.pass_context
+def command(ctx: click.Context, section: int, workspace: Path | None, as_json: bool) -> None:
+    """See whether section N's model loads and takes and returns what was agreed.
+
+    It runs as in a grade, on a few rows of the training data: no score, no attempt.
+    """
+    from exam_cli.cli.screen import showing_progress
+    from exam_cli.cli.verdict import EXIT_STATUS, show_verdict
+    from exam_cli.sections.catalog import find_section
+    from exam_cli.sitting.grade import check_section
+
+    chosen = find_section(section)
+    session = current_session(workspace)
+    with showing_progress(quiet=as_json) as progress:
+        progress.step(f"Checking section {section}")
+        result = check_section(chosen, session, connect)
+    if as_json:
+        click.echo(json.dumps(result.verdict.as_json(None), ensure_ascii=False))
+    else:
+        show_verdict(result)
+    ctx.exit(EXIT_STATUS[result.verdict.status])
