@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import platform
@@ -22,6 +23,9 @@ INTERRUPTED = 130
 
 def guarded(run: Callable[[], int | None], *, as_json: bool) -> int:
     """Run a command and return its exit status; whatever it raises is told in one sentence."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that the locale lacks is no reason to die
+            stream.reconfigure(errors="backslashreplace")
     try:
         return run() or 0
     except click.exceptions.Exit as done:
@@ -55,8 +59,9 @@ def _tell(sentence: str, reason: str | None, status: int, log: Path | None, as_j
     where = f" (details: {log})" if log else ""
     click.echo(f"exam: {sentence}{where}", err=True)
     if as_json:
-        verdict = "failed" if status == 3 else None
-        answer = {"verdict": verdict, "reason": reason, "message": sentence}
+        answer = {"verdict": None, "reason": reason, "message": sentence}
+        if status == OurFault.exit_status:
+            answer = {**answer, "verdict": "failed", "score": None}
         click.echo(json.dumps(answer, ensure_ascii=False))
     return status
 

@@ -22,8 +22,9 @@ def build(edition: str) -> None:
     from exam_cli.config.edition import load_edition
     from exam_cli.images.build import ensure_images
 
+    wanted = load_edition(edition)  # first: a wrong name is told with or without an engine
     with showing_progress() as progress:
-        images = ensure_images(connect(), load_edition(edition), progress)
+        images = ensure_images(connect(), wanted, progress)
     show(f"{images.grader}\n{images.workspace}")
 
 

@@ -76,8 +76,8 @@ def programs() -> list[Path]:
 
 def load_edition(name: str) -> Edition:
     """Return an edition by name. Raises `UsageError` naming those that exist."""
-    path = resource("images", "editions", name, "edition.yaml")
-    if not path.is_file():
-        there = ", ".join(sorted(p.parent.name for p in path.parents[1].glob("*/edition.yaml")))
-        raise UsageError(f"There is no edition {name!r}: choose one of {there}.")
-    return load(path, Edition)
+    files = resource("images", "editions").glob("*/edition.yaml")
+    there = {path.parent.name: path for path in files}
+    if name not in there:
+        raise UsageError(f"There is no edition {name!r}: choose one of {', '.join(sorted(there))}.")
+    return load(there[name], Edition)
