@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from exam_cli.errors import OurFault
+
 _PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s\\;]+)")
 _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 
@@ -31,13 +33,20 @@ def normal_name(name: str) -> str:
 
 
 def read_lock(path: Path) -> list[Pin]:
-    """Return the pins of a requirements lock, in the file's order."""
+    """Return the pins of a requirements lock, in the file's order.
+
+    Raises `OurFault` for a line that pins nothing: passing it over would build another image.
+    """
     joined = path.read_text(encoding="utf-8").replace("\\\n", " ")
     pins = []
     for line in joined.splitlines():
-        match = _PIN.match(line.strip())
-        if match:
-            pins.append(Pin(normal_name(match[1]), match[2], frozenset(_HASH.findall(line))))
+        line = line.strip()
+        if not line or line.startswith("#"):
+            continue
+        match, hashes = _PIN.match(line), frozenset(_HASH.findall(line))
+        if match is None or not hashes:
+            raise OurFault(f"{path.name} has a line without a version and a hash: {line[:60]!r}.")
+        pins.append(Pin(normal_name(match[1]), match[2], hashes))
     return pins
 
 
