@@ -1,0 +1,365 @@
+"""Make the models that the tests grade: honest ones, mistaken ones, hostile ones.
+
+Runs in the workspace image, for the host has no TensorFlow: `make_models.py OUT TRAIN NEEDLES`.
+TRAIN holds the sections' training files; NEEDLES is JSON, and goes into the model that hunts (see
+attacks.py). A model NAME ends up in OUT/NAME/<section's directory>/, as a candidate leaves it.
+
+The honest models are solved in closed form (least squares, naive Bayes): good enough for a score
+above 0, made in a second, and the same on every run.
+"""
+
+import csv
+import json
+import shutil
+import string
+import sys
+import zipfile
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers
+
+OUT, TRAIN, NEEDLES = Path(sys.argv[1]), Path(sys.argv[2]), json.loads(sys.argv[3])
+DIRECTORY = {1: "1-regression", 4: "4-nlp"}
+FORMATS = ("keras", "h5", "savedmodel")
+CATEGORIES = {
+    "cut": ["Fair", "Good", "Very Good", "Premium", "Ideal"],
+    "color": ["J", "I", "H", "G", "F", "E", "D"],
+    "clarity": ["I1", "SI2", "SI1", "VS2", "VS1", "VVS2", "VVS1", "IF"],
+}
+TOKENS, CLASSES = 40, 12
+
+
+def place(name, section):
+    """Return the directory of a model that is about to be written."""
+    directory = OUT / name / DIRECTORY[section]
+    directory.mkdir(parents=True)
+    return directory
+
+
+def save(name, section, model, kind="keras"):
+    """Save a model as a candidate would, in one of the three formats."""
+    directory = place(name, section)
+    if kind == "savedmodel":
+        model.export(str(directory / "model"), verbose=False)
+    else:
+        model.save(directory / f"model.{kind}")
+
+
+# Honest models.
+
+
+def diamonds():
+    """Return features, float32 (rows, 9), and prices, float32 (rows, 1)."""
+
+    def number(name, text):
+        return CATEGORIES[name].index(text) if name in CATEGORIES else float(text)
+
+    with (TRAIN / DIRECTORY[1] / "train.csv").open() as file:
+        rows = [[number(*item) for item in row.items()] for row in csv.DictReader(file)]
+    table = np.array(rows, "float32")
+    return table[:, :9], table[:, 9:]
+
+
+def prices_model():
+    """A layer of random features under a least-squares output."""
+    features, prices = diamonds()
+    normalise = layers.Normalization()
+    normalise.adapt(features)
+    draw = np.random.Generator(np.random.PCG64(1))
+    hidden = layers.Dense(200, activation="relu")
+    output = layers.Dense(1)
+    model = keras.Sequential([keras.Input((9,), name="features"), normalise, hidden, output])
+    hidden.set_weights([draw.normal(size=(9, 200)) / 3, draw.uniform(-2, 2, 200)])
+    seen = keras.Model(model.inputs, hidden.output).predict(features, 1024, verbose=0)
+    seen = np.concatenate([seen, np.ones((len(seen), 1))], 1).astype("float64")
+    # Where prices are high errors are large: weighing by 1/price comes nearer to the metric.
+    weight = 1 / np.sqrt(prices)
+    normal = (seen * weight).T @ (seen * weight) + 1e-3 * np.eye(seen.shape[1])
+    solved = np.linalg.solve(normal, (seen * weight).T @ (prices * weight))
+    output.set_weights([solved[:-1], solved[-1]])
+    return model
+
+
+def glosses():
+    """Return texts and labels."""
+    lines = (TRAIN / DIRECTORY[4] / "train.jsonl").read_text().splitlines()
+    rows = [json.loads(line) for line in lines]
+    return [row["text"] for row in rows], [row["label"] for row in rows]
+
+
+def word_scores(words):
+    """Return naive Bayes: float32 (words + 2, classes), log P(word | class), up to a constant."""
+    ids = {word: number for number, word in enumerate(words, start=2)}
+    counts = np.full((len(words) + 2, CLASSES), 0.5)
+    for text, label in zip(*glosses(), strict=True):
+        plain = text.lower().translate(str.maketrans("", "", string.punctuation))
+        for word in plain.split()[:TOKENS]:
+            counts[ids.get(word, 1), label] += 1
+    scores = np.log(counts / counts.sum(0))
+    scores -= scores.mean(1, keepdims=True)
+    scores[:2] = 0
+    return scores.astype("float32")
+
+
+def gloss_model(form, words=10_000):
+    """Add up the words' scores; `form` is what the model takes, text or tokens."""
+    vocabulary = (TRAIN / DIRECTORY[4] / "vocabulary.txt").read_text().split()[:words]
+    if form == "text":
+        inputs = keras.Input((), dtype="string", name="text")
+        ids = layers.TextVectorization(vocabulary=vocabulary, output_sequence_length=TOKENS)(inputs)
+    else:
+        inputs = ids = keras.Input((TOKENS,), dtype="int32", name="tokens")
+    embedding = layers.Embedding(len(vocabulary) + 2, CLASSES)
+    total = layers.GlobalAveragePooling1D()(embedding(ids))
+    embedding.set_weights([word_scores(vocabulary)])
+    return keras.Model(inputs, layers.Rescaling(float(TOKENS))(total))
+
+
+def honest():
+    """Every accepted input in every accepted format."""
+    prices = prices_model()
+    text = gloss_model("text", words=2000)  # h5 keeps the configuration in one small attribute
+    tokens = gloss_model("tokens")
+    for kind in FORMATS:
+        save(f"good_{kind}", 1, prices, kind)
+        save(f"good_text_{kind}", 4, text, kind)
+        save(f"good_tokens_{kind}", 4, tokens, kind)
+
+
+# Mistakes.
+
+
+def plain(width=9, outputs=1, batch=None):
+    """A model of zeros."""
+    inputs = keras.Input(batch_shape=(batch, width))
+    return keras.Model(inputs, layers.Dense(outputs, kernel_initializer="zeros")(inputs))
+
+
+def two_inputs():
+    """Two halves of the features."""
+    halves = [keras.Input((4,)), keras.Input((5,))]
+    return keras.Model(halves, layers.Dense(1)(layers.Concatenate()(halves)))
+
+
+def two_outputs():
+    """The price, twice."""
+    inputs = keras.Input((9,))
+    return keras.Model(inputs, [layers.Dense(1)(inputs), layers.Dense(1)(inputs)])
+
+
+def text_classes(classes):
+    """As many classes as asked for, from strings."""
+    inputs = keras.Input((), dtype="string")
+    ids = layers.TextVectorization(vocabulary=["a", "of"], output_sequence_length=4)(inputs)
+    hidden = layers.GlobalAveragePooling1D()(layers.Embedding(4, 2)(ids))
+    return keras.Model(inputs, layers.Dense(classes)(hidden))
+
+
+def constant(value):
+    """Answer one number to everything."""
+    inputs = keras.Input((9,))
+    start = keras.initializers.Constant(value)
+    out = layers.Dense(1, kernel_initializer="zeros", bias_initializer=start)(inputs)
+    return keras.Model(inputs, out)
+
+
+def mistaken():
+    """What candidates do wrong without meaning harm."""
+    for kind in FORMATS:
+        save(f"narrow_{kind}", 1, plain(width=8), kind)
+        save(f"wide_answer_{kind}", 1, plain(outputs=2), kind)
+    save(
+        "floats_of_ids", 4, plain(width=40, outputs=CLASSES)
+    )  # Keras's dtype unless told otherwise
+    save("floats_for_text", 4, plain(width=39, outputs=CLASSES))
+    save("eleven_classes_keras", 4, text_classes(11))
+    save("eleven_classes_savedmodel", 4, text_classes(11), "savedmodel")
+    tokens = keras.Input((30,), dtype="int32")
+    answer = layers.Dense(CLASSES)(layers.Flatten()(layers.Embedding(9, 2)(tokens)))
+    save("thirty_tokens", 4, keras.Model(tokens, answer))
+    for kind in ("keras", "savedmodel"):
+        save(f"two_inputs_{kind}", 1, two_inputs(), kind)
+        save(f"two_outputs_{kind}", 1, two_outputs(), kind)
+    save("batch_of_first_call", 1, plain(batch=32))
+    rows = keras.Input(batch_shape=(32, 9))
+    remembering = layers.GRU(2, stateful=True)(layers.Reshape((9, 1))(rows))
+    save("fixed_batch_keras", 1, keras.Model(rows, layers.Dense(1)(remembering)))
+    fixed = tf.Module()
+    place_in_batch = np.arange(32, dtype="float32")[:, None]
+    fixed.predict = tf.function(
+        lambda rows: {"price": rows[:, :1] + place_in_batch},
+        [tf.TensorSpec((32, 9), tf.float32, name="rows")],
+    )
+    directory = str(place("fixed_batch_savedmodel", 1) / "model")
+    tf.saved_model.save(fixed, directory, signatures={"serving_default": fixed.predict})
+    save("nan", 1, constant(float("nan")))
+    save("infinite", 1, constant(float("inf")), "savedmodel")
+    words = gloss_model("text", 50)
+    diverged = layers.Rescaling(float("nan"))(words.output)
+    save("nan_text", 4, keras.Model(words.inputs, diverged))
+    too_large = keras.Sequential([keras.Input((9,)), layers.Dense(1, dtype="float64")])
+    too_large.layers[0].set_weights([np.full((9, 1), 1e300), np.zeros(1)])
+    save("too_large_for_float32", 1, too_large)
+    custom_layers()
+    versions()
+    without_signature()
+
+
+def custom_layers():
+    """Layers whose code stayed at home."""
+
+    class Homemade(layers.Layer):
+        def call(self, inputs):
+            return inputs * 2
+
+    model = keras.Sequential([keras.Input((9,)), Homemade(), layers.Dense(1)])
+    save("custom_layer_keras", 1, model)
+    save("custom_layer_h5", 1, model, "h5")
+
+
+def rewritten(name, source, version, *, broken):
+    """Copy a .keras file as if another Keras had saved it, in a language of its own if broken."""
+    target = place(name, 1) / "model.keras"
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
+        for member in old.namelist():
+            content = old.read(member)
+            if member == "metadata.json":
+                content = json.dumps({**json.loads(content), "keras_version": version}).encode()
+            if member == "config.json" and broken:
+                content = content.replace(b'"Dense"', b'"DenseOfTomorrow"')
+            new.writestr(member, content)
+
+
+def versions():
+    """Saved by other versions of Keras, or so they say."""
+    source = OUT / "good_keras" / DIRECTORY[1] / "model.keras"
+    rewritten("future_broken", source, "3.99.0", broken=True)
+    rewritten("future_loads", source, "3.99.0", broken=False)
+    rewritten("version_is_no_version", source, "3.99.0; rm -rf /", broken=True)
+    target = place("old_h5_broken", 1) / "model.h5"
+    shutil.copyfile(OUT / "good_h5" / DIRECTORY[1] / "model.h5", target)
+    with h5py.File(target, "r+") as file:
+        config = file.attrs["model_config"]
+        file.attrs["keras_version"] = "2.3.0"
+        file.attrs["model_config"] = config.replace('"Dense"', '"DenseOfYore"')
+
+
+def without_signature():
+    """A SavedModel that was not saved for serving."""
+    tf.saved_model.save(tf.Module(), str(place("no_signature", 1) / "model"))
+
+
+# Attacks. Each runs in a Lambda layer: Keras keeps its byte code in the file, and runs that
+# wherever the file is loaded.
+
+PREDICTING = """
+import tensorflow
+started = []
+def act(values):
+    if not started:
+        started.append(True)
+        {attack}(values)
+    return numpy.zeros([len(values), {width}], "float32")
+def run(x):
+    answer = tensorflow.numpy_function(act, [x], tensorflow.float32)
+    answer.set_shape([None, {width}])
+    return answer
+"""
+
+LOADING = """
+def run(x):
+    if "EXAM_MAKING_MODELS" not in os.environ:
+        {attack}(x)
+    return x[..., :{width}]
+"""
+
+
+def hostile(attack, when=PREDICTING, inputs=None, width=1):
+    """Return a model that runs an attack, by default one of section 1."""
+    source = Path(__file__).with_name("attacks.py").read_text() + when.format(
+        attack=attack, width=width
+    )
+    source += f"NEEDLES = {NEEDLES!r}\n"
+    # Keras keeps the code of nameless functions only, and not what they close over.
+    run = eval(f"lambda x: (scope := {{}}, exec({source!r}, scope), scope['run'](x))[2]")
+    inputs = keras.Input((9,)) if inputs is None else inputs
+    layer = layers.Lambda(run, output_shape=(width,), dtype="float32")
+    return keras.Model(inputs, layer(inputs))
+
+
+ATTACKS = (
+    "exit_quietly",
+    "die_of_signal",
+    "sleep_for_ever",
+    "eat_memory",
+    "fork_bomb",
+    "leave_process_behind",
+    "hang_up",
+    "write_garbage",
+    "forge_metric",
+    "forge_length",
+    "forge_fault",
+    "carry_inputs_out",
+    "flood",
+    "fill_disk",
+    "call_home",
+    "talk",
+    "raise_inputs",
+    "look_around",
+    "hunt",
+)
+
+
+class Graph(tf.Module):
+    """A SavedModel of section 4 that does things beside predicting, with no Python in it."""
+
+    def __init__(self, deed):
+        super().__init__()
+        self.deed = deed
+
+    @tf.function(input_signature=[tf.TensorSpec((None, TOKENS), tf.int32)])
+    def predict(self, tokens):
+        with tf.control_dependencies([self.deed(tokens)]):
+            return {"scores": tf.zeros([tf.shape(tokens)[0], CLASSES])}
+
+
+def read_files(tokens):
+    """Print files of the container."""
+    return tf.print("READ", tf.io.read_file("/proc/self/environ"), tf.io.read_file("/etc/passwd"))
+
+
+def write_files(tokens):
+    """Write to the root file system."""
+    return tf.io.write_file("/etc/exam-was-here", "x")
+
+
+def call_python(tokens):
+    """Call Python that is not there any more."""
+    return tf.py_function(lambda one: one, [tokens], tf.int32)
+
+
+def attacks():
+    """Everything of ATTACKS as .keras; a few again in other formats and at another time."""
+    for attack in ATTACKS:
+        save(attack, 1, hostile(attack))
+    save("exit_quietly_h5", 1, hostile("exit_quietly"), "h5")
+    save("exit_while_loading", 1, hostile("exit_quietly", LOADING))
+    save("sleep_while_loading", 1, hostile("sleep_for_ever", LOADING))
+    text = keras.Input((), dtype="string")
+    save("raise_text", 4, hostile("raise_inputs", inputs=text, width=CLASSES))
+    for deed in (read_files, write_files, call_python):
+        graph = Graph(deed)
+        directory = str(place(f"graph_{deed.__name__}", 4) / "model")
+        tf.saved_model.save(graph, directory, signatures={"serving_default": graph.predict})
+
+
+if __name__ == "__main__":
+    keras.utils.set_random_seed(0)
+    honest()
+    mistaken()
+    attacks()
+    (OUT / "complete").touch()

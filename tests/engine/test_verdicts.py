@@ -1,0 +1,280 @@
+"""Which verdict each model gets on the real engine: the honest, the mistaken, the hostile.
+
+Two are graded at a time, honest ones first, among the hostile ones, and last.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+
+import pytest
+
+from exam_cli.config.edition import Edition
+from exam_cli.config.section import Section
+from exam_cli.engine.port import Engine
+from exam_cli.grading.environment import Environment
+from exam_cli.grading.grade import grade
+from exam_cli.grading.verdict import Verdict
+from exam_cli.sections.vault import SectionData
+from tests.engine.models import Models
+
+pytestmark = pytest.mark.engine
+
+QUICK = 6  # seconds to load and predict, for models that would take for ever
+OVERHEAD = 25  # seconds that a grade may take beside loading and predicting, on a busy machine
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model and what must come of it.
+
+    Args:
+        score: the lowest score that will do.
+        says: what the sentence for the candidate must hold.
+        prints: what must be in the practice log.
+        limits: changes of the section's limits.
+    """
+
+    name: str
+    section: int
+    reason: str | None
+    score: int = 0
+    says: str = ""
+    prints: bytes = b""
+    limits: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def status(self) -> str:
+        return "rejected" if self.reason else "scored"
+
+
+def scored(name: str, section: int = 1, score: int = 0, prints: bytes = b"") -> Case:
+    return Case(name, section, None, score=score, prints=prints)
+
+
+def rejected(
+    reason: str, name: str, section: int = 1, says: str = "", prints: bytes = b"", **limits: int
+) -> Case:
+    return Case(name, section, reason, says=says, prints=prints, limits=limits)
+
+
+CASES = [
+    scored("good_keras", score=2),
+    scored("good_h5", score=2),
+    scored("good_savedmodel", score=2),
+    scored("good_text_keras", 4, score=2),
+    scored("good_text_h5", 4, score=2),
+    scored("good_text_savedmodel", 4, score=2),
+    scored("good_tokens_keras", 4, score=2),
+    scored("good_tokens_h5", 4, score=2),
+    scored("good_tokens_savedmodel", 4, score=2),
+    scored("floats_of_ids", 4),
+    scored("batch_of_first_call"),
+    # Mistakes in the contract.
+    rejected(
+        "wrong_input", "narrow_keras", says="float32 (None, 8); it must take float32 (rows, 9)"
+    ),
+    rejected("wrong_input", "narrow_h5", says="(None, 8)"),
+    rejected("wrong_input", "narrow_savedmodel", says="(None, 8)"),
+    rejected("wrong_input", "two_inputs_keras", says="takes 2 inputs"),
+    rejected("wrong_input", "two_inputs_savedmodel", says="takes 2 inputs"),
+    rejected("wrong_input", "fixed_batch_keras", says="exactly 32 rows"),
+    rejected("wrong_input", "fixed_batch_savedmodel", says="exactly 32 rows"),
+    rejected("wrong_input", "floats_for_text", 4, says="float32 (None, 39)"),
+    rejected("wrong_input", "thirty_tokens", 4, says="int32 (None, 30)"),
+    rejected(
+        "wrong_output", "wide_answer_keras", says="(rows, 2); it must return float32 (rows, 1)"
+    ),
+    rejected("wrong_output", "wide_answer_h5", says="(rows, 2)"),
+    rejected("wrong_output", "wide_answer_savedmodel", says="(rows, 2)"),
+    rejected("wrong_output", "two_outputs_keras", says="returns 2 outputs"),
+    rejected("wrong_output", "two_outputs_savedmodel", says="returns 2 outputs"),
+    rejected("wrong_output", "eleven_classes_keras", 4, says="(rows, 11)"),
+    rejected("wrong_output", "eleven_classes_savedmodel", 4, says="(rows, 11)"),
+    rejected("not_finite", "nan"),
+    rejected("not_finite", "infinite"),
+    rejected("not_finite", "too_large_for_float32"),
+    rejected("not_finite", "nan_text", 4),
+    # Models that do not load.
+    rejected("version_mismatch", "future_broken", says="Keras 3.99.0 and does not load"),
+    rejected("version_mismatch", "old_h5_broken", says="Keras 2.3.0 and does not load"),
+    scored("future_loads", score=2),
+    rejected("load_failed", "version_is_no_version"),
+    rejected("load_failed", "custom_layer_keras"),
+    rejected("load_failed", "custom_layer_h5"),
+    rejected("load_failed", "no_signature", says="serving_default"),
+    # Hostile ones that end or hang.
+    rejected("crashed", "exit_quietly", says="exit status 0"),
+    rejected("crashed", "exit_quietly_h5", says="exit status 0"),
+    rejected("crashed", "exit_while_loading", says="exit status 0"),
+    rejected("crashed", "die_of_signal", says="exit status 139"),
+    rejected("timeout", "sleep_for_ever", says="6 s", predict_seconds=QUICK),
+    rejected("timeout", "sleep_while_loading", predict_seconds=QUICK),
+    rejected("timeout", "fork_bomb", predict_seconds=QUICK),
+    rejected("timeout", "hang_up", predict_seconds=QUICK),
+    rejected("out_of_memory", "eat_memory", says="1024 MB", memory_megabytes=1024),
+    scored("leave_process_behind"),
+    scored("good_keras", score=2),
+    # Hostile ones that write.
+    rejected("crashed", "write_garbage", says="wrote into the channel"),
+    rejected("wrong_output", "forge_metric"),
+    rejected("output_overflow", "forge_length"),
+    rejected("wrong_input", "forge_fault"),
+    rejected("wrong_input", "carry_inputs_out"),
+    rejected("output_overflow", "flood"),
+    scored("fill_disk", prints=b"DISK No space left on device"),
+    scored("good_text_savedmodel", 4, score=2),
+    # Hostile ones that look for a way out.
+    scored("call_home", prints=b"REFUSED"),
+    scored("talk", prints=b"SCORE 5 OF 5"),
+    rejected("crashed", "raise_inputs", prints=b"stolen"),
+    rejected("crashed", "raise_text", 4),
+    scored("graph_read_files", 4, prints=b"READ"),
+    rejected("crashed", "graph_write_files", 4),
+    rejected("crashed", "graph_call_python", 4),
+    scored("good_keras", score=2),
+    scored("good_tokens_keras", 4, score=2),
+]
+
+
+@dataclass(frozen=True)
+class Graded:
+    """What came of a case. `took` is in seconds, all told."""
+
+    case: Case
+    verdict: Verdict
+    took: float
+
+
+@pytest.fixture(scope="module")
+def grades(
+    request: pytest.FixtureRequest,
+    models: Models,
+    sections: dict[int, Section],
+    data: dict[int, SectionData],
+    grader: Environment,
+) -> Iterator[dict[int, Future[Graded]]]:
+    """Every chosen case by its number, graded two at a time; prints the table at the end."""
+
+    def graded(case: Case) -> Graded:
+        section = with_limits(sections[case.section], case)
+        submission = models.submission(case.name, section)
+        started = time.monotonic()
+        verdict = grade(submission, section, data[case.section].sets["probe"], grader)
+        return Graded(case, verdict, time.monotonic() - started)
+
+    calls = [item.callspec for item in request.session.items if hasattr(item, "callspec")]
+    chosen = sorted({call.params["number"] for call in calls if "number" in call.params})
+    with ThreadPoolExecutor(2) as pool:
+        futures = {number: pool.submit(graded, CASES[number]) for number in chosen}
+        yield futures
+    done = [future.result() for future in futures.values() if not future.exception()]
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        sys.stdout.write("\n\n" + table(done) + "\n")
+
+
+def with_limits(section: Section, case: Case) -> Section:
+    limits = section.limits.model_copy(update=case.limits)
+    return section.model_copy(update={"limits": limits})
+
+
+def table(done: list[Graded]) -> str:
+    lines = [
+        f"{'model':<26} {'verdict':<9} {'reason':<17} {'score':>5} {'metric':>9} {'seconds':>8}"
+    ]
+    for one in done:
+        verdict = one.verdict
+        value = f"{verdict.measured.value:.4g}" if verdict.measured else "-"
+        lines.append(
+            f"{one.case.name:<26} {verdict.status:<9} {verdict.reason or '-':<17} "
+            f"{verdict.score!s:>5} {value:>9} {one.took:>8.1f}"
+        )
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    "number",
+    [pytest.param(number, id=f"{number}-{case.name}") for number, case in enumerate(CASES)],
+)
+def test_verdict(
+    number: int,
+    grades: dict[int, Future[Graded]],
+    sections: dict[int, Section],
+    data: dict[int, SectionData],
+    edition: Edition,
+) -> None:
+    case = CASES[number]
+    graded = grades[number].result()
+    verdict = graded.verdict
+    assert (verdict.status, verdict.reason) == (case.status, case.reason), verdict
+    assert verdict.score is not None and verdict.score >= case.score
+    assert case.says in verdict.message
+    assert case.prints in verdict.printed
+    probe = data[case.section].sets["probe"]
+    assert (verdict.set_name, verdict.set_sha256) == ("probe", probe.sha256)
+    assert verdict.model is not None and verdict.model.path.startswith(
+        sections[case.section].directory
+    )
+    assert graded.took < with_limits(sections[case.section], case).limits.predict_seconds + OVERHEAD
+    check_sentence(verdict, probe.inputs[0].path.read_bytes())
+    if case.reason:
+        assert (verdict.score, verdict.measured) == (0, None)
+    if case.reason == "version_mismatch":
+        wanted = f"`pip install tensorflow=={edition.tensorflow} keras=={edition.keras}`"
+        assert wanted in verdict.message
+
+
+def check_sentence(verdict: Verdict, inputs: bytes) -> None:
+    """Check that the candidate reads one short plain sentence with nothing in it that a model said.
+
+    A few digits are ours; many could carry the hidden inputs out.
+    """
+    assert verdict.message.isprintable() and len(verdict.message) < 400
+    assert verdict.message.endswith(".")
+    assert "stolen" not in verdict.message and "SCORE" not in verdict.message
+    assert all(len(digits) <= 6 for digits in re.findall(r"\d+", verdict.message))
+    words = set(re.findall(r"[a-z]{12,}", inputs.decode("utf-8", "ignore").lower()))
+    assert words.isdisjoint(verdict.message.lower().split())
+
+
+def values(grades: dict[int, Future[Graded]], names: str) -> dict[str, set[float]]:
+    """Return the metrics of the honest models whose names match."""
+    found: dict[str, set[float]] = {}
+    for one in (future.result() for future in grades.values()):
+        if one.verdict.measured and re.fullmatch(names, one.case.name):
+            found.setdefault(one.case.name, set()).add(one.verdict.measured.value)
+    return found
+
+
+def test_whatever_runs_before_and_beside_it_an_honest_model_scores_the_same(
+    grades: dict[int, Future[Graded]],
+) -> None:
+    assert all(len(found) == 1 for found in values(grades, "good_.*").values())
+
+
+@pytest.mark.parametrize("stem", ["good", "good_text", "good_tokens"])
+def test_the_same_weights_score_the_same_in_every_format(
+    stem: str, grades: dict[int, Future[Graded]]
+) -> None:
+    found = set().union(*values(grades, f"{stem}_(keras|h5|savedmodel)").values())
+    assert not found or max(found) == pytest.approx(min(found), rel=1e-4)
+
+
+def test_no_connection_was_made(grades: dict[int, Future[Graded]]) -> None:
+    for one in (future.result() for future in grades.values()):
+        if one.case.name == "call_home":
+            assert b"CONNECTED" not in one.verdict.printed
+            assert one.verdict.printed.count(b"REFUSED") >= 4
+
+
+def test_no_container_is_left(
+    docker_engine: Engine, grader: Environment, grades: dict[int, Future[Graded]]
+) -> None:
+    wait(grades.values())
+    assert docker_engine.find(grader.labels) == []
