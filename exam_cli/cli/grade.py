@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import click
@@ -25,7 +26,7 @@ def command(ctx: click.Context, section: str, workspace: Path | None, as_json: b
     from exam_cli.sections.catalog import all_sections, find_section
     from exam_cli.sitting.grade import grade_section
 
-    if section != "all" and not section.isdecimal():
+    if section != "all" and not re.fullmatch(r"[0-9]{1,9}", section):
         raise click.UsageError(f"{section!r} is no section: give its number, or `all`.")
     chosen = all_sections() if section == "all" else [find_section(int(section))]
     session = current_session(workspace)
