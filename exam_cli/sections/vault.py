@@ -19,7 +19,7 @@ from typing import Any, Literal
 from exam_cli.config.edition import Architecture
 from exam_cli.config.section import Section
 from exam_cli.engine.port import ContainerSpec, Engine, Limits
-from exam_cli.errors import ExamError, OurFault
+from exam_cli.errors import OurFault
 from exam_cli.files import sync_directory, write_file
 from exam_cli.sections.sources import fetch_source
 from exam_cli.wire import Frame, FrameDecoder, FrameError, frame_start
@@ -215,6 +215,6 @@ def _run_builder(
     finally:
         engine.remove(container)
     lines = words.decode(errors="replace").strip().splitlines() or ["no message"]
-    raise ExamError(
-        f"The data of section {section.section} could not be built: {lines[-1]}", reason="internal"
+    raise OurFault(
+        f"The data of section {section.section} could not be built: {lines[-1]}"
     ) from RuntimeError("\n".join(lines[-40:]))
