@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -23,7 +23,7 @@ from exam_cli.engine.fake import FakeEngine
 from exam_cli.engine.port import ContainerSpec
 from exam_cli.grading import box, predictor, scorer
 from exam_cli.grading.environment import Environment
-from exam_cli.grading.grade import grade
+from exam_cli.grading.grade import check, grade
 from exam_cli.grading.intake import Submission, take
 from exam_cli.grading.verdict import Verdict
 from exam_cli.sections.vault import DataSet, Tensor
@@ -82,11 +82,20 @@ class Hall:
 
     def grade(self, predictor: str = GOOD, scorer: str | None = None) -> Verdict:
         """Grade with a program in the predictor's place and, if given, one in the scorer's."""
+        self._install(predictor, scorer)
+        return grade(self.submission, self.section, self.data, self.environment)
+
+    def check(self, predictor: str) -> Verdict:
+        """Check, on inputs without labels, with a program in the predictor's place."""
+        self._install(predictor, "sys.exit('nothing is scored in a check')")
+        sample = replace(self.data, name="sample", labels=None)
+        return check(self.submission, self.section, sample, self.environment)
+
+    def _install(self, predictor: str, scorer: str | None) -> None:
         slow = "import numpy as np\n" if "predictions(" in predictor else ""
         (self.folder / "predictor.py").write_text(slow + PRELUDE + predictor)
         if scorer is not None:
             (self.folder / "scorer.py").write_text(PRELUDE + scorer)
-        return grade(self.submission, self.section, self.data, self.environment)
 
 
 @pytest.fixture(scope="module")
@@ -308,6 +317,38 @@ def test_a_file_that_is_no_model_never_meets_a_container(
     verdict = hall.grade()
     rejected(verdict, "not_a_model")
     assert hall.engine.created == [] and verdict.seconds_predict is None
+
+
+# --- a check
+
+
+def test_a_check_of_a_good_model_has_no_score(hall: Hall) -> None:
+    verdict = hall.check(GOOD)
+    assert (verdict.status, verdict.reason, verdict.score) == ("fits", None, None)
+    assert verdict.measured is None and verdict.set_name == "sample"
+    assert [spec.labels["exam.role"] for spec in hall.engine.created] == ["predictor"]
+    assert WORDS not in verdict.message and verdict.printed == WORDS.encode()
+
+
+@pytest.mark.parametrize(
+    ("program", "reason"),
+    [
+        ("ready(); sys.exit(1)", "crashed"),
+        ("ready(); predictions(np.zeros((8, 2)))", "output_overflow"),
+        ("ready(); predictions(np.zeros((1, 8)))", "wrong_output"),
+        ("ready(); predictions([[np.nan]] + [[0.0]] * 7)", "not_finite"),
+        ("ready(); answer({'kind': 'fault', 'reason': 'load_failed'})", "load_failed"),
+    ],
+)
+def test_a_check_blames_as_a_grade_does(hall: Hall, program: str, reason: str) -> None:
+    graded, checked = hall.grade(program), hall.check(program)  # a check breaks the scorer
+    assert rejected(checked, reason) == rejected(graded, reason)
+
+
+def test_a_check_without_an_engine_is_our_failure(hall: Hall) -> None:
+    hall.engine.reachable = False
+    failed(hall.check(GOOD), "engine_unreachable")
+    hall.engine.reachable = True
 
 
 # --- we are to blame
