@@ -206,6 +206,26 @@ class DockerEngine:
         with self._using(container, "start a container"):
             self._api.start(container)
 
+    def rename(self, container: str, name: str) -> bool:
+        """Give a container another name; False when it is gone, or has that name already."""
+        try:
+            # The engine refuses a name that is the container's own, under the container's lock.
+            self._api.rename(container, name)
+        except APIError as error:
+            if error.response is not None and error.response.status_code < 500:
+                return False
+            raise OurFault(f"The engine could not rename a container: {error}") from error
+        except (DockerException, requests.exceptions.RequestException) as error:
+            raise _unreachable(error) from error
+        return True
+
+    def limit_memory(self, container: str, memory_bytes: int) -> None:
+        """Change a container's cap on memory, swap included."""
+        with self._using(container, "change a container's limits"):
+            self._api.update_container(
+                container, mem_limit=memory_bytes, memswap_limit=memory_bytes
+            )
+
     def state(self, container: str) -> ContainerState | None:
         """Return what the engine knows of a container, or None if there is none of that name."""
         try:

@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -148,6 +148,23 @@ class FakeEngine:
             raise OurFault(f"The engine could not start a container: {error}") from error
         if found.channel:
             found.channel.connect(found.process)
+
+    def rename(self, container: str, name: str) -> bool:
+        """Give a container another name; False when it is gone, or has that name already."""
+        self._answer()
+        with self._lock:
+            found = self._find(container)
+            if found is None or self._find(name) is not None:
+                return False
+            found.spec = replace(found.spec, name=name)
+        return True
+
+    def limit_memory(self, container: str, memory_bytes: int) -> None:
+        """Note another cap on memory."""
+        self._answer()
+        found = self._need(container)
+        limits = replace(found.spec.limits, memory_bytes=memory_bytes)
+        found.spec = replace(found.spec, limits=limits)
 
     def state(self, container: str) -> ContainerState | None:
         """Return what is known of a container, or None."""

@@ -187,6 +187,15 @@ class Engine(Protocol):
     def start(self, container: str) -> None:
         """Start a created container."""
 
+    def rename(self, container: str, name: str) -> bool:
+        """Give a container another name; False when it is gone, or has that name already.
+
+        Of several callers that give one container the same name, exactly one gets True.
+        """
+
+    def limit_memory(self, container: str, memory_bytes: int) -> None:
+        """Change a container's cap on memory, swap included."""
+
     def state(self, container: str) -> ContainerState | None:
         """Return what the engine knows of a container, or None if there is none of that name."""
 

@@ -54,14 +54,16 @@ class Environment:
             "python": told.get("python"),
         }
 
-    def container(self, program: str, memory_bytes: int, tmpfs_bytes: int) -> ContainerSpec:
+    def container(
+        self, program: str, memory_bytes: int, tmpfs_bytes: int, *arguments: str
+    ) -> ContainerSpec:
         """Return the container of one of our programs.
 
         No mounts, no network, a read-only root, no capabilities, nobody's user: those are the
         defaults of `ContainerSpec`. Everything that it may use up has a cap.
         """
         # Unbuffered: what a model printed is in the practice log however the process ends.
-        command: Sequence[str] = ("/opt/exam/bin/python", "-sEu", f"{_PROGRAMS}/{program}.py")
+        command: Sequence[str] = ("/opt/exam/bin/python", "-sEu", f"{_PROGRAMS}/{program}.py", *arguments)
         return ContainerSpec(
             image=self.image,
             command=command,

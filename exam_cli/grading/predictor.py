@@ -23,7 +23,7 @@ from exam_cli.grading.verdict import Rejection
 from exam_cli.sections.vault import DataSet
 from exam_cli.wire import FrameError, FrameTooLong, frame_start
 
-_READY_SECONDS = 180.0
+_RECEIVED_SECONDS = 180.0
 _BATCH = 256
 _TMPFS_SLACK = 64 << 20
 _MODEL_COPIES = 3  # the file, its bytes while they are parsed, and the weights
@@ -72,10 +72,10 @@ def predict(
     tmpfs = submission.record.bytes + _TMPFS_SLACK
     with Box(environment.engine, environment.container("predictor", memory, tmpfs)) as box:
         try:
-            run.versions = _await_ready(box)
+            box.send(_request(submission, section, data))
+            run.versions = _await_received(box)
             box.printed.clear()  # TensorFlow's own chatter while it was imported
             started = time.monotonic()
-            box.send(_request(submission, section, data))
             try:
                 frame = box.receive(limit, float(section.limits.predict_seconds))
             finally:
@@ -99,24 +99,24 @@ def predict(
     return Predictions(shape, frame.body)
 
 
-def _await_ready(box: Box) -> Mapping[str, Any]:
-    """Wait until TensorFlow is imported. The model is not there yet, so faults are ours."""
+def _await_received(box: Box) -> Mapping[str, Any]:
+    """Wait until the program has all it needs. No model is loaded yet, so faults are ours."""
     try:
-        ready = box.receive(0, _READY_SECONDS)
+        received = box.receive(0, _RECEIVED_SECONDS)
     except TimeoutError as error:
         raise OurFault(
-            f"The grader did not start within {_READY_SECONDS:.0f} s: the machine is overloaded; "
+            f"The grader did not start within {_RECEIVED_SECONDS:.0f} s: the machine is overloaded; "
             "try again when it has calmed down."
         ) from error
     except (FrameError, PrintedTooMuch) as error:
         raise OurFault("The grader did not start as it should: try again.") from error
-    if ready is None or ready.header.get("kind") != "ready":
+    if received is None or received.header.get("kind") != "received":
         state = box.ended()
         why = "ran out of memory" if state and state.out_of_memory else "ended early"
         raise OurFault(f"The grader {why} before it saw the model: try again.") from RuntimeError(
             box.printed.decode(errors="replace")
         )
-    return ready.header
+    return received.header
 
 
 def _request(submission: Submission, section: Section, data: DataSet) -> Iterator[bytes]:

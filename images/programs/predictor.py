@@ -1,9 +1,10 @@
 """Load one candidate's model and map inputs to predictions. Sees no labels; speaks one array.
 
-Frames out and in, in this order:
-  out  {"kind": "ready", "python", "tensorflow", "keras", "numpy"}: imports are done
+Frames in and out, in this order:
   in   {"contract", "batch", "model": {"format", "files": [{"path", "bytes"}]}, "tensors": [...]}
        and then the model's files and the inputs' bytes
+  out  {"kind": "received", "python", "tensorflow", "keras", "numpy"}: whatever goes wrong from
+       here on is the model's doing
   out  {"kind": "predictions", "dtype": "float32", "shape"} and the array's bytes, or
        {"kind": "fault", "reason", "detail"}: the model is at fault, and how
 
@@ -18,6 +19,7 @@ import contextlib
 import os
 import platform
 import sys
+import tempfile
 import traceback
 from pathlib import Path
 
@@ -39,6 +41,7 @@ except ImportError:  # editions before Keras 3
 
 MAX_BODY = 4 << 30
 SEED = 20240501
+DIRECTORY = "/tmp/model"
 KINDS = {"string": "S", "float": "f", "int": "i", "uint": "i"}
 
 
@@ -205,9 +208,8 @@ def fit_output(array, expected):
     return array.reshape([len(array), *expected])
 
 
-def work(directory):
+def work(directory, header, arrays):
     """Answer one request; return the answer's header and body."""
-    header, arrays = receive(directory)
     kind = header["model"]["format"]
     path = str(Path(directory, header["model"]["root"]))
     version = saved_with(path, kind)
@@ -244,13 +246,28 @@ def steady():
     tf.keras.utils.set_random_seed(SEED)
 
 
+def warm_up():
+    """Load and use a small model, so that what Keras imports late is imported before it matters."""
+    inputs = keras.Input((1,))
+    model = keras.Model(inputs, keras.layers.Dense(1)(inputs))
+    with tempfile.TemporaryDirectory() as scratch:
+        path = str(Path(scratch, "model.keras"))
+        model.save(path)
+        predict, _ = load(path, "keras")
+        predict(np.zeros((1, 1), dtype=np.float32))
+
+
 def main():
     """Wait for one request, answer it, end."""
     steady()
+    if "--warm" in sys.argv:
+        warm_up()
+        steady()
+    header, arrays = receive(DIRECTORY)
     versions = {"python": platform.python_version(), "tensorflow": tf.__version__}
-    answer({"kind": "ready", **versions, "keras": keras.__version__, "numpy": np.__version__})
+    answer({"kind": "received", **versions, "keras": keras.__version__, "numpy": np.__version__})
     try:
-        reply = work("/tmp/model")
+        reply = work(DIRECTORY, header, arrays)
     except Fault as fault:
         reply = {"kind": "fault", "reason": fault.reason, "detail": fault.detail}, b""
     except MemoryError:
