@@ -13,6 +13,8 @@ from exam_cli.engine.port import Engine, EngineInfo
 from exam_cli.errors import ExamError
 from exam_cli.images.build import architecture_of, present, references
 from exam_cli.paths import cache_dir, data_dir
+from exam_cli.session.record import all_sessions
+from exam_cli.sitting import leftovers
 
 _DISK_BYTES = 8 << 30
 _MEMORY_BYTES = 5 << 30  # a predictor of 3 GB, a scorer, and a workspace that idles
@@ -46,12 +48,10 @@ def examine(connect: Callable[[], Engine]) -> list[Finding]:
             f"no {' and no '.join(missing)} image yet: `exam up` builds it" if missing else "here"
         )
         findings.append(Finding("images", not missing, text, needed=False))
-        left = [state for state in engine.find({"exam.role": "predictor"}) if not state.running]
-        left += [state for state in engine.find({"exam.role": "scorer"}) if not state.running]
+        left = sum(len(leftovers.leftovers(session, engine)) for session in all_sessions())
         if left:
-            findings.append(
-                Finding("left over", False, f"{len(left)} dead grading container(s): --fix", False)
-            )
+            text = f"{left} container(s) of grades that were killed: `exam doctor --fix`"
+            findings.append(Finding("left over", False, text, needed=False))
     except ExamError as error:
         findings.append(Finding("images", False, str(error)))
     return findings
@@ -113,8 +113,13 @@ def fix(connect: Callable[[], Engine]) -> int:
     if status:
         return status
     engine = connect()
+    sessions = all_sessions()
+    for session in sessions:
+        leftovers.clear(session, engine)
+    known = {session.id for session in sessions}
     for role in ("predictor", "scorer", "dataset", "fetch"):
         for state in engine.find({"exam.role": role}):
-            if not state.running:
+            # Of sessions whose record is not here only what has ended: the rest may be in use.
+            if state.exit_code is not None and state.labels.get("exam.session") not in known:
                 engine.remove(state.id)
     return 0

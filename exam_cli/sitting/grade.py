@@ -21,6 +21,7 @@ from exam_cli.images.build import architecture_of, references
 from exam_cli.sections.vault import SectionData, SetName, section_data
 from exam_cli.session.ledger import Ledger
 from exam_cli.session.session import Session
+from exam_cli.sitting import leftovers
 
 
 @dataclass(frozen=True)
@@ -84,9 +85,11 @@ def _verdict(
         submission = take(section, session.workspace, snapshots)
         verdict = replace(verdict, model=submission.record)
         engine = connect()
+        leftovers.clear(session, engine)
         data, environment = _data_and_environment(section, session, edition, engine)
         judge = check if which == "sample" else grade
-        verdict = judge(submission, section, data.sets[which], environment)
+        with leftovers.grading(session):
+            verdict = judge(submission, section, data.sets[which], environment)
     except Rejection as rejection:
         verdict = verdict.rejected(rejection)
     except OurFault as fault:

@@ -17,6 +17,7 @@ from exam_cli.sections.vault import section_data
 from exam_cli.session.clock import Clock, clock
 from exam_cli.session.ledger import Ledger
 from exam_cli.session.session import Session, WorkspaceMoved, adopt, start_session
+from exam_cli.sitting import leftovers
 from exam_cli.workspace.container import (
     Jupyter,
     await_jupyter,
@@ -55,6 +56,7 @@ def up(
     """
     load_edition(edition_name)  # a wrong name must not leave a session behind
     session = _session(workspace, edition_name)
+    leftovers.clear(session, engine)
     edition = load_edition(session.edition)
     images = ensure_images(engine, edition, progress)
     sections = all_sections()

@@ -35,11 +35,10 @@ def keras_bytes(
 
 @pytest.fixture
 def section() -> Section:
-    """Section 1, but for a size limit of 1 MB and a second to predict in."""
+    """Section 1, but for a size limit of 1 MB."""
     found = find_section(1)
     contract = found.contract.model_copy(update={"max_megabytes": 1})
-    limits = found.limits.model_copy(update={"predict_seconds": 1})
-    return found.model_copy(update={"contract": contract, "limits": limits})
+    return found.model_copy(update={"contract": contract})
 
 
 @pytest.fixture

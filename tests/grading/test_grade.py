@@ -80,6 +80,11 @@ class Hall:
     data: DataSet
     folder: Path
 
+    def hurry(self) -> None:
+        """Leave a model one second; others get their minute, however busy this machine is."""
+        limits = self.section.limits.model_copy(update={"predict_seconds": 1})
+        self.section = self.section.model_copy(update={"limits": limits})
+
     def grade(self, predictor: str = GOOD, scorer: str | None = None) -> Verdict:
         """Grade with a program in the predictor's place and, if given, one in the scorer's."""
         self._install(predictor, scorer)
@@ -290,9 +295,11 @@ def test_labels_go_to_the_scorer_alone(hall: Hall) -> None:
     ],
 )
 def test_the_model_is_to_blame(hall: Hall, program: str, reason: str, said: str) -> None:
+    if reason == "timeout":
+        hall.hurry()
     verdict = hall.grade(program)
     assert said in rejected(verdict, reason)
-    assert verdict.seconds_predict is not None and verdict.seconds_predict < 5
+    assert verdict.seconds_predict is not None and verdict.seconds_predict < 20
     assert verdict.environment["python"] == "3.11.2"
 
 
@@ -443,6 +450,7 @@ def test_an_engine_that_dies_meanwhile_is_our_failure(hall: Hall, program: str) 
         return stand_in(spec)
 
     engine.program = and_then_the_engine_dies
+    hall.hurry()
     failed(hall.grade(program), "engine_unreachable")
     engine.reachable = True
     for state in engine.find({}):  # those that nobody could remove
