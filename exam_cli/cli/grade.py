@@ -25,6 +25,7 @@ def command(ctx: click.Context, section: str, workspace: Path | None, as_json: b
     from exam_cli.cli.verdict import EXIT_STATUS, show_verdict
     from exam_cli.sections.catalog import all_sections, find_section
     from exam_cli.sitting.grade import grade_section
+    from exam_cli.sitting.pool import fill_behind
 
     if section != "all" and not re.fullmatch(r"[0-9]{1,9}", section):
         raise click.UsageError(f"{section!r} is no section: give its number, or `all`.")
@@ -41,4 +42,6 @@ def command(ctx: click.Context, section: str, workspace: Path | None, as_json: b
     else:
         for result in results:
             show_verdict(result)
+    if results[-1].verdict.status != "failed":
+        fill_behind(session, connect)
     ctx.exit(max(EXIT_STATUS[result.verdict.status] for result in results))

@@ -23,11 +23,13 @@ def command(workspace: Path | None, edition: str, port: int, as_json: bool) -> N
     from exam_cli.cli.screen import clock_line, show, showing_progress, table_of
     from exam_cli.cli.where import workspace_for_up
     from exam_cli.config.edition import load_edition
+    from exam_cli.sitting.pool import fill_behind
     from exam_cli.sitting.up import up
 
     load_edition(edition)  # first: a wrong name is told with or without an engine
     with showing_progress(quiet=as_json) as progress:
         started = up(workspace_for_up(workspace), edition, port, connect(), progress)
+    fill_behind(started.session, connect)
     if as_json:
         answer = {
             "session": started.session.id,

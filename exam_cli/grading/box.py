@@ -21,22 +21,29 @@ class PrintedTooMuch(Exception):
 
 
 class Box:
-    """A fresh container, from its creation to its removal.
+    """A container of one answer, from its first byte to its removal.
 
     Use it as a context manager: whatever happens inside, the container is gone afterwards.
     """
 
-    def __init__(self, engine: Engine, spec: ContainerSpec) -> None:
+    def __init__(self, engine: Engine, container: str, *, running: bool) -> None:
+        """Take over a container that nobody else uses, and start it unless it is `running`."""
         self._engine = engine
         self._printed_bytes = 0
         self.printed = bytearray()
-        self.container = engine.create(spec)
+        self.container = container
         try:
-            self._channel: Channel = engine.attach(self.container)
-            engine.start(self.container)
+            self._channel: Channel = engine.attach(container)
+            if not running:
+                engine.start(container)
         except BaseException:
-            engine.remove(self.container)
+            engine.remove(container)
             raise
+
+    @classmethod
+    def fresh(cls, engine: Engine, spec: ContainerSpec) -> Self:
+        """Create and start a container."""
+        return cls(engine, engine.create(spec), running=False)
 
     def send(self, chunks: Iterator[bytes]) -> None:
         """Send bytes in the background."""

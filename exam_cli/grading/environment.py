@@ -16,6 +16,14 @@ _OPEN_FILES = 1024
 
 
 @dataclass(frozen=True)
+class Needs:
+    """What a program may take: memory, and of that the memory disk at /tmp, in bytes."""
+
+    memory_bytes: int
+    tmpfs_bytes: int
+
+
+@dataclass(frozen=True)
 class Environment:
     """What a grade is made in.
 
@@ -54,26 +62,29 @@ class Environment:
             "python": told.get("python"),
         }
 
-    def container(
-        self, program: str, memory_bytes: int, tmpfs_bytes: int, *arguments: str
-    ) -> ContainerSpec:
+    def container(self, program: str, needs: Needs, *arguments: str) -> ContainerSpec:
         """Return the container of one of our programs.
 
         No mounts, no network, a read-only root, no capabilities, nobody's user: those are the
         defaults of `ContainerSpec`. Everything that it may use up has a cap.
         """
         # Unbuffered: what a model printed is in the practice log however the process ends.
-        command: Sequence[str] = ("/opt/exam/bin/python", "-sEu", f"{_PROGRAMS}/{program}.py", *arguments)
+        command: Sequence[str] = (
+            "/opt/exam/bin/python",
+            "-sEu",
+            f"{_PROGRAMS}/{program}.py",
+            *arguments,
+        )
         return ContainerSpec(
             image=self.image,
             command=command,
             user=_NOBODY,
             limits=Limits(
-                memory_bytes=memory_bytes,
+                memory_bytes=needs.memory_bytes,
                 cpus=_CPUS,
                 processes=_PROCESSES,
                 open_files=_OPEN_FILES,
-                tmpfs={"/tmp": tmpfs_bytes},
+                tmpfs={"/tmp": needs.tmpfs_bytes},
             ),
             labels={"exam.role": program, **self.labels},
             environment={"HOME": "/tmp", "TF_CPP_MIN_LOG_LEVEL": "3"},

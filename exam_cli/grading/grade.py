@@ -101,6 +101,7 @@ def _decided(
         seconds_total=time.monotonic() - started,
         seconds_predict=run.seconds,
         printed=run.printed,
+        warm=run.warm,
     )
 
 

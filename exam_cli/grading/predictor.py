@@ -10,14 +10,15 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 from exam_cli.config.section import Section
 from exam_cli.errors import OurFault
-from exam_cli.grading import faults
+from exam_cli.grading import faults, pool
 from exam_cli.grading.box import Box, PrintedTooMuch
-from exam_cli.grading.environment import Environment
+from exam_cli.grading.environment import Environment, Needs
 from exam_cli.grading.intake import Submission
 from exam_cli.grading.verdict import Rejection
 from exam_cli.sections.vault import DataSet
@@ -25,6 +26,7 @@ from exam_cli.wire import FrameError, FrameTooLong, frame_start
 
 _RECEIVED_SECONDS = 180.0
 _BATCH = 256
+_TMPFS = 1 << 30
 _TMPFS_SLACK = 64 << 20
 _MODEL_COPIES = 3  # the file, its bytes while they are parsed, and the weights
 
@@ -42,6 +44,7 @@ class PredictorRun:
     """What is known of a run so far; filled in while it goes, so that a failure can be told."""
 
     versions: Mapping[str, Any] | None = None
+    warm: bool = False
     seconds: float | None = None
     printed: bytes = b""
 
@@ -68,13 +71,8 @@ def predict(
     """
     shape = (data.rows, *section.contract.output.shape)
     limit = data.rows * section.contract.output.row_bytes
-    memory = (section.limits.memory_megabytes << 20) + _MODEL_COPIES * submission.record.bytes
-    tmpfs = submission.record.bytes + _TMPFS_SLACK
-    with Box(environment.engine, environment.container("predictor", memory, tmpfs)) as box:
+    with _listening(submission, section, data, environment, run) as box:
         try:
-            box.send(_request(submission, section, data))
-            run.versions = _await_received(box)
-            box.printed.clear()  # TensorFlow's own chatter while it was imported
             started = time.monotonic()
             try:
                 frame = box.receive(limit, float(section.limits.predict_seconds))
@@ -97,6 +95,47 @@ def predict(
     if not good or told != list(shape) or len(frame.body) != 4 * math.prod(shape):
         raise Rejection("wrong_output", "The model's answer does not have the agreed shape.")
     return Predictions(shape, frame.body)
+
+
+def predictor_needs(section: Section, model_bytes: int = 0) -> Needs:
+    """Return what a predictor may take for a model of that size in a section."""
+    return Needs(
+        memory_bytes=(section.limits.memory_megabytes << 20) + _MODEL_COPIES * model_bytes,
+        # Of one size, so that a warm predictor serves any section; memory is what really caps it.
+        tmpfs_bytes=max(_TMPFS, model_bytes + _TMPFS_SLACK),
+    )
+
+
+@contextmanager
+def _listening(
+    submission: Submission,
+    section: Section,
+    data: DataSet,
+    environment: Environment,
+    run: PredictorRun,
+) -> Iterator[Box]:
+    """Yield a predictor that has the request: a warm one if one is ready, else a fresh one."""
+    needs = predictor_needs(section, submission.record.bytes)
+    warm = pool.claim(environment, "predictor", needs)
+    if warm is not None:
+        with warm:
+            with suppress(OurFault):  # it has died while it waited: no model was loaded yet
+                _hand_over(warm, submission, section, data, run)
+                run.warm = True
+            if run.warm:
+                yield warm
+                return
+    with Box.fresh(environment.engine, environment.container("predictor", needs)) as box:
+        _hand_over(box, submission, section, data, run)
+        yield box
+
+
+def _hand_over(
+    box: Box, submission: Submission, section: Section, data: DataSet, run: PredictorRun
+) -> None:
+    box.send(_request(submission, section, data))
+    run.versions = _await_received(box)
+    box.printed.clear()  # TensorFlow's own chatter while it was imported
 
 
 def _await_received(box: Box) -> Mapping[str, Any]:

@@ -7,16 +7,16 @@ from collections.abc import Iterator
 
 from exam_cli.config.section import Section
 from exam_cli.errors import OurFault
+from exam_cli.grading import pool
 from exam_cli.grading.box import Box, PrintedTooMuch
-from exam_cli.grading.environment import Environment
+from exam_cli.grading.environment import Environment, Needs
 from exam_cli.grading.faults import not_finite
 from exam_cli.grading.predictor import Predictions
 from exam_cli.sections.vault import Tensor
 from exam_cli.wire import Frame, FrameError, frame_start
 
 _SECONDS = 120.0
-_MEMORY = 1 << 30
-_TMPFS = 1 << 20
+SCORER_NEEDS = Needs(memory_bytes=1 << 30, tmpfs_bytes=1 << 20)
 
 
 class ScorerError(OurFault):
@@ -26,8 +26,9 @@ class ScorerError(OurFault):
 
 
 def open_scorer(environment: Environment) -> Box:
-    """Start a scorer; it waits for its one request, so it can be started beside the predictor."""
-    return Box(environment.engine, environment.container("scorer", _MEMORY, _TMPFS))
+    """Return a scorer that waits for its one request: a warm one, or one that starts meanwhile."""
+    warm = pool.claim(environment, "scorer", SCORER_NEEDS)
+    return warm or Box.fresh(environment.engine, environment.container("scorer", SCORER_NEEDS))
 
 
 def score(box: Box, predictions: Predictions, labels: Tensor, section: Section) -> float:

@@ -102,6 +102,7 @@ class Verdict:
     seconds_total: float = 0.0
     seconds_predict: float | None = None
     printed: bytes = b""
+    warm: bool = False
 
     def rejected(self, rejection: Rejection) -> Verdict:
         """Return this verdict with the blame on the model."""

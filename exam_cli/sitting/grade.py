@@ -101,15 +101,20 @@ def _data_and_environment(
     section: Section, session: Session, edition: Edition, engine: Engine
 ) -> tuple[SectionData, Environment]:
     architecture = architecture_of(engine)
-    images = references(edition, architecture)
-    if engine.image(images.grader) is None:
+    workspace_image = references(edition, architecture).workspace
+    environment = environment_of(session, edition, engine)
+    data = section_data(section, session.seed, session.vault, engine, workspace_image, architecture)
+    return data, environment
+
+
+def environment_of(session: Session, edition: Edition, engine: Engine) -> Environment:
+    """Return where a session's grades are made. Raises `ImageMissing`, `EngineUnreachable`."""
+    image = references(edition, architecture_of(engine)).grader
+    if engine.image(image) is None:
         raise ImageMissing("The grader image is not on this engine: `exam up` builds it.")
-    data = section_data(
-        section, session.seed, session.vault, engine, images.workspace, architecture
-    )
-    return data, Environment(
+    return Environment(
         engine=engine,
-        image=images.grader,
+        image=image,
         edition=edition.edition,
         variant=session.variant,
         tensorflow=edition.tensorflow,

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from exam_cli.engine.port import ContainerState, Engine
+from exam_cli.grading.pool import is_waiting
 from exam_cli.session.session import Session
 
 _ROLES = ("predictor", "scorer")
@@ -48,7 +49,11 @@ def clear(session: Session, engine: Engine) -> None:
 
 def _grading_containers(session: Session, engine: Engine) -> list[ContainerState]:
     found = engine.find({"exam.session": session.id})
-    return [state for state in found if state.labels.get("exam.role") in _ROLES]
+    return [
+        state
+        for state in found
+        if state.labels.get("exam.role") in _ROLES and not is_waiting(state)
+    ]
 
 
 @contextmanager

@@ -1,0 +1,90 @@
+"""Warm containers: a predictor and a scorer that wait, their imports done, for one request.
+
+The engine alone keeps the pool. A waiting container is found by its labels and claimed by giving it
+a name that only one claimant can give (`Engine.rename`); it serves one grade and is destroyed.
+Whatever is stale, or has died, is passed over and removed when the pool is filled the next time.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import replace
+
+from exam_cli.engine.port import ContainerSpec, ContainerState
+from exam_cli.grading.box import Box
+from exam_cli.grading.environment import Environment, Needs
+
+WAITING = "exam.warm"  # label: what a claimant must find unchanged, see `_token`
+_BORN = "exam.born"
+_CLAIMED = "exam-claimed-"
+_OLD_SECONDS = 12 * 3600.0
+_PROGRAMS = ("predictor", "scorer")
+
+
+def is_waiting(state: ContainerState) -> bool:
+    """Say whether a container waits in a pool: it was made for one and nobody has claimed it."""
+    return WAITING in state.labels and not state.name.startswith(_CLAIMED)
+
+
+def claim(environment: Environment, program: str, needs: Needs) -> Box | None:
+    """Return a waiting container that is now the caller's alone, or None when there is none.
+
+    Args:
+        environment: whose pool; its image and runtime must be the waiting one's.
+        program: predictor or scorer.
+        needs: memory is set to this; a smaller memory disk than needed disqualifies.
+
+    Raises `EngineUnreachable`.
+    """
+    engine = environment.engine
+    for state in _waiting(environment, program):
+        if not _is_fit(state, environment, needs):
+            continue
+        if engine.rename(state.id, f"{_CLAIMED}{state.id[:12]}"):
+            engine.limit_memory(state.id, needs.memory_bytes)
+            return Box(engine, state.id, running=True)
+    return None
+
+
+def fill(environment: Environment, needs: dict[str, Needs]) -> None:
+    """See that one fit container of each program waits; remove those that are not fit.
+
+    It returns as soon as they are started: they import while nobody waits for them.
+    """
+    engine = environment.engine
+    for program in _PROGRAMS:
+        fit = False
+        for state in _waiting(environment, program):
+            if not fit and _is_fit(state, environment, needs[program]):
+                fit = True
+            elif engine.rename(state.id, f"{_CLAIMED}{state.id[:12]}"):
+                engine.remove(state.id)
+        if not fit:
+            engine.start(engine.create(_spec(environment, program, needs[program])))
+
+
+def _spec(environment: Environment, program: str, needs: Needs) -> ContainerSpec:
+    spec = environment.container(program, needs, "--warm")
+    labels = {WAITING: _token(environment, needs), _BORN: str(int(time.time()))}
+    name = f"exam-warm-{program}-{secrets.token_hex(4)}"
+    return replace(spec, name=name, labels={**spec.labels, **labels})
+
+
+def _waiting(environment: Environment, program: str) -> list[ContainerState]:
+    wanted = {"exam.role": program, WAITING: "", **environment.labels}
+    return [state for state in environment.engine.find(wanted) if is_waiting(state)]
+
+
+def _is_fit(state: ContainerState, environment: Environment, needs: Needs) -> bool:
+    age = time.time() - float(state.labels.get(_BORN, 0))
+    return (
+        state.running
+        and 0 <= age < _OLD_SECONDS
+        and state.labels[WAITING] == _token(environment, needs)
+    )
+
+
+def _token(environment: Environment, needs: Needs) -> str:
+    """Return what must not have changed since a container was made."""
+    return f"{environment.image} {environment.runtime or 'default'} {needs.tmpfs_bytes}"

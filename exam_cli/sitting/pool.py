@@ -1,0 +1,39 @@
+"""Keep a session's warm containers ready: after `exam up`, and after each grade."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from exam_cli.config.edition import load_edition
+from exam_cli.engine.port import Engine
+from exam_cli.grading import pool
+from exam_cli.grading.predictor import predictor_needs
+from exam_cli.grading.scorer import SCORER_NEEDS
+from exam_cli.sections.catalog import all_sections
+from exam_cli.session.session import Session
+from exam_cli.sitting.grade import environment_of
+
+
+def fill(session: Session, engine: Engine) -> None:
+    """See that a predictor and a scorer wait for the session's next grade. Raises `OurFault`."""
+    needs = max((predictor_needs(one) for one in all_sections()), key=lambda one: one.memory_bytes)
+    environment = environment_of(session, load_edition(session.edition), engine)
+    pool.fill(environment, {"predictor": needs, "scorer": SCORER_NEEDS})
+
+
+def fill_behind(session: Session, connect: Callable[[], Engine]) -> None:
+    """Fill the pool in a process of its own, which nobody waits for and which soon ends.
+
+    What fails there costs the next grade its seconds and nothing else.
+    """
+    if os.fork():
+        return
+    try:
+        os.setsid()
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for stream in (0, 1, 2):  # whoever reads our output must not wait for this process
+            os.dup2(nowhere, stream)
+        fill(session, connect())
+    finally:
+        os._exit(0)
