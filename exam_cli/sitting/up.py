@@ -22,6 +22,7 @@ from exam_cli.workspace.container import (
     Jupyter,
     await_jupyter,
     ensure_container,
+    running_jupyter,
 )
 from exam_cli.workspace.layout import lay_out
 
@@ -69,9 +70,10 @@ def up(
         lay_out(session.workspace, section, data)
         progress.advance(done)
     progress.step("Jupyter")
+    before = running_jupyter(engine, session)
     state = ensure_container(engine, session, images.workspace, port)
     jupyter = await_jupyter(engine, state, session)
-    if port not in (0, jupyter.port):
+    if port not in (0, jupyter.port) and jupyter != before:
         progress.say(f"Port {port} is taken, so Jupyter answers on {jupyter.port}.")
     with Ledger(session.ledger_path) as ledger:
         fresh = not ledger.events("started")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import pytest
 
@@ -14,6 +15,7 @@ from exam_cli.images.build import Images, architecture_of
 from exam_cli.sections.catalog import find_section
 from exam_cli.sections.vault import SectionData, section_data
 from tests.engine.models import Models, make_models
+from tests.engine.road import Road
 
 SEED = bytes(range(32))
 
@@ -72,3 +74,20 @@ def grader(
         keras=edition.keras,
         labels={"exam.session": f"test-{request.module.__name__}-{os.getpid()}"},
     )
+
+
+@pytest.fixture(scope="module")
+def road(
+    docker_engine: Engine, edition_images: Images, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Road]:
+    """A candidate who has just typed `exam up`."""
+    road = Road(tmp_path_factory.mktemp("sitting"), tmp_path_factory.mktemp("home"))
+    try:
+        up = road.exam("up", "--port", "0", "--json")
+        assert up.status == 0, up
+        yield road
+    finally:
+        for record in (road.home / "sessions").glob("[!.]*"):
+            for state in docker_engine.find({"exam.session": record.name}):
+                docker_engine.remove(state.id)
+            docker_engine.remove_volume(f"exam-{record.name}-home")
