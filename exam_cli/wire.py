@@ -82,12 +82,13 @@ class FrameDecoder:
         self._max_header = max_header
         self._buffer = bytearray()
         self._lengths: Optional[tuple[int, int]] = None
+        self.rest = b""
 
     def feed(self, chunk: bytes) -> Optional[Frame]:
         """Take the next bytes; return the frame once it is complete.
 
-        Bytes after the first frame are dropped. Raises `FrameError` as soon as the bytes cannot be
-        an agreed frame any more; at most the agreed length plus one chunk is ever held.
+        Bytes after the first frame are in `rest`. Raises `FrameError` as soon as the bytes cannot
+        be an agreed frame any more; at most the agreed length plus one chunk is ever held.
         """
         self._buffer += chunk
         if self._lengths is None:
@@ -101,6 +102,7 @@ class FrameDecoder:
         if len(self._buffer) < frame_end:
             return None
         header = _parse_header(bytes(self._buffer[PREFIX.size : header_end]))
+        self.rest = bytes(self._buffer[frame_end:])
         return Frame(header, bytes(self._buffer[header_end:frame_end]))
 
 

@@ -30,6 +30,7 @@ class Box:
         """Take over a container that nobody else uses, and start it unless it is `running`."""
         self._engine = engine
         self._printed_bytes = 0
+        self._rest = b""  # what came in one piece with the frame before
         self.printed = bytearray()
         self.container = container
         try:
@@ -60,7 +61,9 @@ class Box:
         """
         deadline = time.monotonic() + seconds
         decoder = FrameDecoder(max_body)
-        while True:
+        frame = decoder.feed(self._rest)
+        self._rest = b""
+        while frame is None:
             left = deadline - time.monotonic()
             if left <= 0:
                 raise TimeoutError(f"no answer within {seconds:.0f} s")
@@ -70,10 +73,10 @@ class Box:
             stream, data = piece
             if stream == "stdout":
                 frame = decoder.feed(data)
-                if frame is not None:
-                    return frame
             else:
                 self._keep(data)
+        self._rest = decoder.rest
+        return frame
 
     def _keep(self, data: bytes) -> None:
         self._printed_bytes += len(data)

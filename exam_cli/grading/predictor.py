@@ -144,8 +144,8 @@ def _await_received(box: Box) -> Mapping[str, Any]:
         received = box.receive(0, _RECEIVED_SECONDS)
     except TimeoutError as error:
         raise OurFault(
-            f"The grader did not start within {_RECEIVED_SECONDS:.0f} s: the machine is overloaded; "
-            "try again when it has calmed down."
+            f"The grader did not start within {_RECEIVED_SECONDS:.0f} s: the machine is "
+            "overloaded; try again when it has calmed down."
         ) from error
     except (FrameError, PrintedTooMuch) as error:
         raise OurFault("The grader did not start as it should: try again.") from error

@@ -13,6 +13,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -345,6 +346,19 @@ def test_a_name_that_is_taken_is_our_fault(bench: Bench) -> None:
     with pytest.raises(OurFault, match="could not create a container"):
         bench.create("true", name=name)
     assert len(bench.engine.find({"exam.test": bench.label})) == 1
+
+
+def test_one_of_many_renames_to_one_name_succeeds(bench: Bench) -> None:
+    container = bench.create("exec sleep 60", name=f"exam-test-{bench.label}-before")
+    bench.engine.start(container)
+    after = f"exam-test-{bench.label}-after"
+    with ThreadPoolExecutor(8) as threads:
+        told = list(threads.map(lambda _: bench.engine.rename(container, after), range(8)))
+    assert sorted(told) == [False] * 7 + [True]
+    state = bench.engine.state(container)
+    assert state is not None and state.name == after and state.running
+    bench.engine.remove(container)
+    assert bench.engine.rename(container, f"{after}-again") is False
 
 
 def test_finding_by_labels(bench: Bench) -> None:

@@ -43,13 +43,10 @@ def answer(header, body=b""):
     while view:
         view = view[os.write(1, view):]
 
-def deaf():
-    answer({{"kind": "ready", "python": "3.11.2", "tensorflow": "2.21.0", "keras": "3.15.1"}})
-
 def ready():
     global request
-    deaf()
     request = wire.read_frame(sys.stdin.buffer, 1 << 30)
+    answer({{"kind": "received", "python": "3.11.2", "tensorflow": "2.21.0", "keras": "3.15.1"}})
 
 def inputs():
     import tensors
@@ -243,7 +240,6 @@ def test_labels_go_to_the_scorer_alone(hall: Hall) -> None:
         ("ready(); sys.exit(0)", "crashed", "exit status 0"),
         ("ready(); os.kill(os.getpid(), 9)", "crashed", "exit status 137"),
         ("ready(); os.abort()", "crashed", "exit status 134"),
-        ("deaf(); sys.exit(7)", "crashed", "exit status 7"),  # the request is still on its way
         ("ready(); raise ValueError('Xyzzy')", "crashed", "exit status 1"),
         ("ready(); os.write(1, b'hello, this is Xyzzy')", "crashed", "could not be read"),
         ("ready(); os.write(1, b'EXAM')", "crashed", "exit status 0"),
@@ -261,7 +257,6 @@ def test_labels_go_to_the_scorer_alone(hall: Hall) -> None:
         ("ready(); os.write(1, wire.PREFIX.pack(b'EXAM', 2, 1 << 63))", "output_overflow", "less"),
         (f"ready(); [say('{WORDS}' * 10000) for _ in range(400)]", "output_overflow", "less"),
         ("ready(); time.sleep(60)", "timeout", "longer than the 1 s"),
-        ("deaf(); time.sleep(60)", "timeout", "longer than the 1 s"),
         (
             "ready()\nfor n in range(600): os.write(1, b'EXAM'[n:n+1]); time.sleep(0.1)",
             "timeout",
@@ -369,7 +364,7 @@ def test_a_check_without_an_engine_is_our_failure(hall: Hall) -> None:
         "os.kill(os.getpid(), 9)",
         "os.write(1, b'garbage, garbage, garbage')",
         "answer({'kind': 'fault', 'reason': 'crashed'})",
-        "answer({'kind': 'ready'}, b'with a body')",
+        "answer({'kind': 'received'}, b'with a body')",
         f"[say('{WORDS}' * 10000) for _ in range(400)]",
     ],
 )
@@ -382,7 +377,7 @@ def test_a_grader_that_does_not_start_is_our_failure(hall: Hall, program: str) -
 def test_a_grader_that_never_gets_ready_is_our_failure(
     hall: Hall, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(predictor, "_READY_SECONDS", 0.5)
+    monkeypatch.setattr(predictor, "_RECEIVED_SECONDS", 0.5)
     assert "overloaded" in failed(hall.grade("time.sleep(60)"), "internal")
 
 
