@@ -66,7 +66,7 @@ def base_of(up: dict[str, Any]) -> str:
 
 
 def containers(engine: Engine, road: Road, *roles: str) -> list[str]:
-    """Return ids of the session's containers in these roles; those that wait for a grade are out."""
+    """Return ids of the session's containers in these roles that do not wait for a grade."""
     found = engine.find({"exam.session": road.session()})
     in_use = [state for state in found if not state.name.startswith("exam-warm-")]
     return [state.id for state in in_use if state.labels["exam.role"] in roles]
