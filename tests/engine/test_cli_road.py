@@ -66,9 +66,10 @@ def base_of(up: dict[str, Any]) -> str:
 
 
 def containers(engine: Engine, road: Road, *roles: str) -> list[str]:
-    """Return ids of the session's containers in these roles."""
+    """Return ids of the session's containers in these roles that do not wait for a grade."""
     found = engine.find({"exam.session": road.session()})
-    return [state.id for state in found if state.labels["exam.role"] in roles]
+    in_use = [state for state in found if not state.name.startswith("exam-warm-")]
+    return [state.id for state in in_use if state.labels["exam.role"] in roles]
 
 
 def place_baseline(road: Road, section: int, workspace: Path | None = None) -> None:
@@ -317,8 +318,8 @@ def test_status_tells_it_all(road: Road, docker_engine: Engine) -> None:
     assert status["session"] == road.session()
     assert set(status["clock"]) == {"started", "deadline", "seconds_left"}
     assert status["clock"]["started"] is not None
-    (container,) = status["containers"]
-    assert container["role"] == "workspace" and container["running"] is True
+    (container,) = [one for one in status["containers"] if one["role"] == "workspace"]
+    assert set(container) == {"name", "role", "running", "image"} and container["running"] is True
     sections = {one["section"]: one for one in status["sections"]}
     keys = "section slug title weight directory attempts last best"
     assert all(set(one) == set(keys.split()) for one in sections.values())
