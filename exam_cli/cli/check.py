@@ -24,6 +24,7 @@ def command(ctx: click.Context, section: int, workspace: Path | None, as_json: b
     from exam_cli.cli.verdict import EXIT_STATUS, show_verdict
     from exam_cli.sections.catalog import find_section
     from exam_cli.sitting.grade import check_section
+    from exam_cli.sitting.pool import fill_behind
 
     chosen = find_section(section)
     session = current_session(workspace)
@@ -34,4 +35,5 @@ def command(ctx: click.Context, section: int, workspace: Path | None, as_json: b
         click.echo(json.dumps(result.verdict.as_json(None), ensure_ascii=False))
     else:
         show_verdict(result)
+    fill_behind(session, connect)
     ctx.exit(EXIT_STATUS[result.verdict.status])

@@ -42,6 +42,5 @@ def command(ctx: click.Context, section: str, workspace: Path | None, as_json: b
     else:
         for result in results:
             show_verdict(result)
-    if results[-1].verdict.status != "failed":
-        fill_behind(session, connect)
+    fill_behind(session, connect)
     ctx.exit(max(EXIT_STATUS[result.verdict.status] for result in results))

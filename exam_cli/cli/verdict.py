@@ -37,5 +37,7 @@ def show_verdict(result: Graded) -> None:
             f"{verdict.seconds_total:.1f}",
         )
         show(table)
+    if verdict.seconds_predict is not None and not verdict.warm:
+        show("No warm grader was ready, so this took the seconds of a cold start.")
     if result.log:
         show(f"What the model printed: {result.log}")

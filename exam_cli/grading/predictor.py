@@ -25,7 +25,8 @@ from exam_cli.sections.vault import DataSet
 from exam_cli.wire import FrameError, FrameTooLong, frame_start
 
 _RECEIVED_SECONDS = 180.0
-_BATCH = 256
+_BATCH_ROWS = (256, 2048)
+_BATCH_BYTES = 2 << 20
 _TMPFS = 1 << 30
 _TMPFS_SLACK = 64 << 20
 _MODEL_COPIES = 3  # the file, its bytes while they are parsed, and the weights
@@ -158,11 +159,18 @@ def _await_received(box: Box) -> Mapping[str, Any]:
     return received.header
 
 
+def _batch(data: DataSet) -> int:
+    """Return how many rows go through the model at once: more of small rows, fewer of pictures."""
+    row_bytes = max(tensor.bytes for tensor in data.inputs) // max(1, data.rows)
+    least, most = _BATCH_ROWS
+    return min(most, max(least, _BATCH_BYTES // max(1, row_bytes)))
+
+
 def _request(submission: Submission, section: Section, data: DataSet) -> Iterator[bytes]:
     """Yield the one frame that goes in: contract, model, inputs."""
     header = {
         "contract": section.contract.model_dump(mode="json"),
-        "batch": _BATCH,
+        "batch": _batch(data),
         "model": {
             "format": submission.format,
             "root": submission.root,

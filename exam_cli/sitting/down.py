@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from exam_cli.engine.port import Engine
 from exam_cli.session.session import Session, forget
+from exam_cli.sitting.pool import settled
 from exam_cli.workspace.container import container_name, home_volume
 
 
 def down(session: Session, engine: Engine) -> list[str]:
     """Stop and remove a session's containers; return their names. Work and record stay."""
     names = []
-    for state in engine.find({"exam.session": session.id}):
-        if state.name == container_name(session):
-            engine.stop(state.id)
-        engine.remove(state.id)
-        names.append(state.name)
+    with settled(session):
+        for state in engine.find({"exam.session": session.id}):
+            if state.name == container_name(session):
+                engine.stop(state.id)
+            engine.remove(state.id)
+            names.append(state.name)
     return names
 
 

@@ -4,22 +4,37 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from exam_cli.config.edition import load_edition
 from exam_cli.engine.port import Engine
+from exam_cli.files import locked
 from exam_cli.grading import pool
 from exam_cli.grading.predictor import predictor_needs
 from exam_cli.grading.scorer import SCORER_NEEDS
 from exam_cli.sections.catalog import all_sections
 from exam_cli.session.session import Session
 from exam_cli.sitting.grade import environment_of
+from exam_cli.workspace.container import container_name
+
+
+def settled(session: Session) -> AbstractContextManager[None]:
+    """Keep the session's pool from being filled meanwhile. Raises OSError, ExamError."""
+    return locked(session.directory / "pool.lock")
 
 
 def fill(session: Session, engine: Engine) -> None:
-    """See that a predictor and a scorer wait for the session's next grade. Raises `OurFault`."""
+    """See that a predictor and a scorer wait for the session's next grade.
+
+    Only while its workspace runs: whatever fills the pool late, `exam down` leaves nothing behind.
+    Raises OSError, `ExamError`, `OurFault`.
+    """
     needs = max((predictor_needs(one) for one in all_sections()), key=lambda one: one.memory_bytes)
-    environment = environment_of(session, load_edition(session.edition), engine)
-    pool.fill(environment, {"predictor": needs, "scorer": SCORER_NEEDS})
+    with settled(session):
+        workspace = engine.state(container_name(session))
+        if workspace is not None and workspace.running:
+            environment = environment_of(session, load_edition(session.edition), engine)
+            pool.fill(environment, {"predictor": needs, "scorer": SCORER_NEEDS})
 
 
 def fill_behind(session: Session, connect: Callable[[], Engine]) -> None:

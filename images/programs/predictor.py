@@ -107,7 +107,8 @@ def load(path, kind):
         return lambda batch: model(batch, training=False), None
     if len(specs) != 1:
         raise Fault("wrong_input", inputs=len(specs))
-    return model.predict_on_batch, describe(specs[0].dtype, specs[0].shape)
+    # Called, not `predict`ed: for a few thousand rows tracing a graph takes longer than it saves.
+    return lambda batch: model(batch, training=False), describe(specs[0].dtype, specs[0].shape)
 
 
 def load_saved_model(path):
@@ -247,14 +248,25 @@ def steady():
 
 
 def warm_up():
-    """Load and use a small model, so that what Keras imports late is imported before it matters."""
-    inputs = keras.Input((1,))
-    model = keras.Model(inputs, keras.layers.Dense(1)(inputs))
-    with tempfile.TemporaryDirectory() as scratch:
-        path = str(Path(scratch, "model.keras"))
-        model.save(path)
-        predict, _ = load(path, "keras")
-        predict(np.zeros((1, 1), dtype=np.float32))
+    """Load and use small models, so that what Keras and TensorFlow do late is done beforehand."""
+    layers = keras.layers
+    numbers = keras.Input((8, 8, 3))
+    hidden = layers.Conv2D(2, 3, activation="relu")(layers.Normalization()(numbers))
+    hidden = layers.Flatten()(layers.MaxPooling2D()(layers.BatchNormalization()(hidden)))
+    hidden = layers.concatenate([layers.Dense(2, activation="relu")(hidden)] * 2)
+    text = keras.Input((), dtype="string")
+    vectorize = layers.TextVectorization(vocabulary=["word"], output_sequence_length=4)
+    words = layers.Bidirectional(layers.LSTM(2))(layers.Embedding(3, 2)(vectorize(text)))
+    for inputs, outputs, batch in (
+        (numbers, layers.Dense(1)(layers.Dropout(0.1)(hidden)), np.zeros((1, 8, 8, 3), "f4")),
+        (text, layers.Dense(2, activation="softmax")(words), tf.constant(["word"])),
+    ):
+        with tempfile.TemporaryDirectory() as scratch:
+            path = str(Path(scratch, "model.keras"))
+            keras.Model(inputs, outputs).save(path)
+            predict, _ = load(path, "keras")
+            predict(batch)
+    keras.backend.clear_session()
 
 
 def main():
