@@ -27,7 +27,7 @@ from exam_cli.wire import FrameError, FrameTooLong, frame_start
 _RECEIVED_SECONDS = 180.0
 _BATCH_ROWS = (256, 2048)
 _BATCH_BYTES = 2 << 20
-_TMPFS = 1 << 30
+_TMPFS = 256 << 20
 _TMPFS_SLACK = 64 << 20
 _MODEL_COPIES = 3  # the file, its bytes while they are parsed, and the weights
 

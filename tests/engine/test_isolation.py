@@ -18,6 +18,9 @@ from exam_cli.config.section import Section
 from exam_cli.engine.port import Channel, ContainerSpec, Engine
 from exam_cli.grading.environment import Environment
 from exam_cli.grading.grade import grade
+from exam_cli.grading.pool import fill, is_waiting
+from exam_cli.grading.predictor import predictor_needs
+from exam_cli.grading.scorer import SCORER_NEEDS
 from exam_cli.grading.verdict import Verdict
 from exam_cli.sections.vault import DataSet, SectionData
 from tests.engine.models import Models
@@ -28,14 +31,20 @@ ROLES = ("predictor", "scorer")
 SLEEP = 8  # seconds that the sleeping model gets, and in which its containers are looked at
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=["cold", "warm"])
 def inspected(
+    request: pytest.FixtureRequest,
     grader: Environment,
     models: Models,
     sections: dict[int, Section],
     data: dict[int, SectionData],
 ) -> dict[str, dict[str, Any]]:
-    """What the engine says of predictor and scorer while a model sleeps in the predictor."""
+    """What the engine says of predictor and scorer while a model sleeps in the predictor.
+
+    The two that have waited for the grade must have the walls of two that were made for it.
+    """
+    if request.param == "warm":
+        fill(grader, {"predictor": predictor_needs(sections[1]), "scorer": SCORER_NEEDS})
     limits = sections[1].limits.model_copy(update={"predict_seconds": SLEEP})
     section = sections[1].model_copy(update={"limits": limits})
     submission = models.submission("sleep_for_ever", section)
@@ -45,10 +54,11 @@ def inspected(
         grading = pool.submit(grade, submission, section, data[1].sets["probe"], grader)
         while not grading.done() and len(found) < len(ROLES):
             for state in grader.engine.find(grader.labels):
-                if state.running:
+                if state.running and not is_waiting(state):
                     found[state.labels["exam.role"]] = api.inspect_container(state.id)
             time.sleep(0.05)
-        assert grading.result().reason == "timeout"
+        verdict = grading.result()
+    assert (verdict.reason, verdict.warm) == ("timeout", request.param == "warm")
     assert sorted(found) == sorted(ROLES)
     return found
 
@@ -106,7 +116,7 @@ class TestFromOutside:
         config = inspected[role]["Config"]
         names = {entry.split("=")[0] for entry in config["Env"]}
         assert names == {"PATH", "HOME", "TF_CPP_MIN_LOG_LEVEL"}
-        assert set(config["Labels"]) == {"exam.role", "exam.session"}
+        assert set(config["Labels"]) - {"exam.warm", "exam.born"} == {"exam.role", "exam.session"}
 
 
 class Recorder:
