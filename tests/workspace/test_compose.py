@@ -8,7 +8,9 @@ import yaml
 
 from exam_cli.engine.fake import FakeEngine
 from exam_cli.grading.environment import Environment
+from exam_cli.grading.predictor import predictor_needs
 from exam_cli.paths import resource
+from exam_cli.sections.catalog import find_section
 from exam_cli.session.session import Session
 from exam_cli.workspace.container import workspace_spec
 
@@ -35,14 +37,17 @@ def test_the_workspace_is_the_one_that_up_starts(services: dict[str, Any], tmp_p
 
 def test_the_grader_has_the_walls_that_a_grade_has(services: dict[str, Any]) -> None:
     environment = Environment(FakeEngine(), "image", "tf2.21", "cpu", "2.21.0", "3.15.1")
-    spec = environment.container("predictor", 3 << 30, 128 << 20)
+    spec = environment.container("predictor", predictor_needs(find_section(1)))
     service = services["grader"]
     assert tuple(service["command"]) == tuple(spec.command)
     assert service["user"] == spec.user
     assert service["network_mode"] == spec.network == "none"
     assert service["read_only"] is spec.read_only is True
     assert service["environment"] == spec.environment
+    assert spec.limits.memory_bytes == 3 << 30
     assert service["mem_limit"] == service["memswap_limit"] == "3g"
+    (disk,) = service["tmpfs"]
+    assert disk.startswith(f"/tmp:size={spec.limits.tmpfs['/tmp'] >> 20}m,")
     assert service["cpus"] == spec.limits.cpus
     assert service["pids_limit"] == spec.limits.processes
     assert service["ulimits"] == {"core": 0, "nofile": spec.limits.open_files}
