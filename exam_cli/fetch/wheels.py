@@ -6,6 +6,7 @@ ever enters an image. What has arrived stays: a broken download goes on where it
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -100,7 +101,9 @@ def _download(
     waiting = _batches(pins)
     running: list[tuple[list[Pin], subprocess.Popen[str]]] = []
     done = already
-    with tempfile.TemporaryDirectory() as scratch:
+    # On the cache's own disk, for a wheel may be larger than /tmp; and what pip leaves there when it
+    # is ended goes with it.
+    with tempfile.TemporaryDirectory(prefix="pip-", dir=directory) as scratch:
         try:
             while waiting or running:
                 while waiting and len(running) < _PARALLEL:
@@ -136,7 +139,12 @@ def _pip(
     command += [f"--platform={name}" for name in platform_tags(architecture)]
     command += ["--requirement", str(requirements)]
     return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        env={**os.environ, "TMPDIR": str(scratch)},
     )
 
 
