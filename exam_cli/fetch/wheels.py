@@ -101,8 +101,8 @@ def _download(
     waiting = _batches(pins)
     running: list[tuple[list[Pin], subprocess.Popen[str]]] = []
     done = already
-    # On the cache's own disk, for a wheel may be larger than /tmp; and what pip leaves there when it
-    # is ended goes with it.
+    # On the cache's own disk, for a wheel may be larger than /tmp; and what pip leaves there when
+    # it is ended goes with it.
     with tempfile.TemporaryDirectory(prefix="pip-", dir=directory) as scratch:
         try:
             while waiting or running:
