@@ -22,6 +22,7 @@ $(VENV)/installed: dev.lock pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r dev.lock
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
+	@echo "installed: . $(VENV)/bin/activate puts exam on your PATH; next: make engine"
 
 engine: ## Give this machine a container engine if none answers
 	@sh exam_cli/engine/provide.sh

@@ -30,9 +30,15 @@ def guarded(run: Callable[[], int | None], *, as_json: bool) -> int:
         return run() or 0
     except click.exceptions.Exit as done:
         return done.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return error.exit_code
     except click.UsageError as error:
         return _tell(f"{error.format_message()}", "usage", 2, None, as_json)
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, click.Abort) as error:
+        if isinstance(error, click.Abort) and not isinstance(error.__cause__, KeyboardInterrupt):
+            sentence = "Not confirmed, so nothing was done; `--yes` answers without being asked."
+            return _tell(sentence, "not_confirmed", 1, None, as_json)
         return _tell("Interrupted; nothing is lost.", "interrupted", INTERRUPTED, None, as_json)
     except ExamError as error:
         log = _log(error) if isinstance(error, OurFault) or error.__cause__ else None
@@ -45,6 +51,10 @@ def guarded(run: Callable[[], int | None], *, as_json: bool) -> int:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             full = DiskFull(f"The disk is full ({error.filename or 'while writing'}): free some.")
             return _tell(str(full), full.reason, full.exit_status, None, as_json)
+        if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM) and error.filename:
+            sentence = f"{error.filename} cannot be used ({error.strerror}): give yourself the "
+            sentence += "right to write there, or choose another place with EXAM_HOME."
+            return _tell(sentence, "not_writable", 1, None, as_json)
         return _unexpected(error, as_json)
     except Exception as error:
         return _unexpected(error, as_json)

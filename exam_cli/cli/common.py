@@ -37,6 +37,12 @@ def connect() -> Engine:
 
 def current_session(workspace: Path | None) -> Session:
     """Return the session of a workspace, or of the current directory."""
-    from exam_cli.session.session import find_session
+    from exam_cli.session.session import NoSession, find_session
 
-    return find_session(workspace if workspace is not None else Path.cwd())
+    if workspace is None:
+        return find_session(Path.cwd())
+    session = find_session(workspace)
+    if not workspace.exists() or not workspace.samefile(session.workspace):
+        # A mistyped name must not mean the session of the directory above it.
+        raise NoSession(f"{workspace} is no workspace: {session.workspace} is one, say.")
+    return session

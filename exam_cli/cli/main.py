@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 
 import click
@@ -53,6 +54,8 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line and end the process with its exit status."""
+    # Being asked to end is like Ctrl-C: containers are removed on the way out.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     as_json = "--json" in sys.argv
     sys.exit(guarded(lambda: cli.main(standalone_mode=False), as_json=as_json))
 

@@ -13,7 +13,13 @@ from exam_cli.cli.common import connect, json_option, workspace_option
 @click.command()
 @workspace_option
 @click.option("--edition", default="tf2.21", show_default=True, help="The pinned environment.")
-@click.option("--port", default=8888, show_default=True, help="For Jupyter, on 127.0.0.1.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8888,
+    show_default=True,
+    help="For Jupyter, on 127.0.0.1; 0 takes any.",
+)
 @json_option
 def command(workspace: Path | None, edition: str, port: int, as_json: bool) -> None:
     """Start the exam: build what is missing, lay out the workspace, start Jupyter and the clock.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -39,8 +40,15 @@ _NOT_ALLOWED = (
 
 
 def _unreachable(error: Exception) -> EngineUnreachable:
-    denied = "Permission denied" in str(error)
-    return EngineUnreachable(_NOT_ALLOWED if denied else _NO_ENGINE)
+    if "Permission denied" in str(error):
+        return EngineUnreachable(_NOT_ALLOWED)
+    address = os.environ.get("DOCKER_HOST")
+    if address:
+        return EngineUnreachable(
+            f"No container engine answers at {address}, which DOCKER_HOST names: start that one, "
+            "or unset the variable."
+        )
+    return EngineUnreachable(_NO_ENGINE)
 
 
 @contextlib.contextmanager
@@ -266,8 +274,12 @@ class DockerEngine:
 
     def remove(self, container: str) -> None:
         """Kill and remove a container. Harmless when it is gone."""
-        with contextlib.suppress(NotFound), _translated("remove a container"):
-            self._api.remove_container(container, force=True, v=True)
+        try:
+            with contextlib.suppress(NotFound), _translated("remove a container"):
+                self._api.remove_container(container, force=True, v=True)
+        except OurFault as fault:
+            if "already in progress" not in str(fault):  # somebody else is removing it
+                raise
 
     def put(self, container: str, directory: str, tar: bytes) -> None:
         """Unpack an uncompressed tar in a directory of a container whose root is writable."""

@@ -27,6 +27,7 @@ from exam_cli.wire import FrameError, FrameTooLong, frame_start
 _RECEIVED_SECONDS = 180.0
 _BATCH_ROWS = (256, 2048)
 _BATCH_BYTES = 2 << 20
+_WARM_SECONDS = 1.0  # one that takes longer to answer was still importing
 _TMPFS = 256 << 20
 _TMPFS_SLACK = 64 << 20
 _MODEL_COPIES = 3  # the file, its bytes while they are parsed, and the weights
@@ -120,10 +121,13 @@ def _listening(
     warm = pool.claim(environment, "predictor", needs)
     if warm is not None:
         with warm:
+            started = time.monotonic()
+            alive = False
             with suppress(OurFault):  # it has died while it waited: no model was loaded yet
                 _hand_over(warm, submission, section, data, run)
-                run.warm = True
-            if run.warm:
+                alive = True
+            if alive:
+                run.warm = time.monotonic() - started < _WARM_SECONDS
                 yield warm
                 return
     with Box.fresh(environment.engine, environment.container("predictor", needs)) as box:

@@ -56,7 +56,10 @@ class Measured:
         following = None
         if self.next_score is not None and self.next_threshold is not None:
             following = {"score": self.next_score, "threshold": self.next_threshold}
-        return {"name": self.name, "value": self.value, "next_band": following}
+        # Four digits tell how good a model is; more would tell a single label to whoever changes
+        # one prediction at a time.
+        value = float(f"{self.value:.4g}")
+        return {"name": self.name, "value": value, "next_band": following}
 
 
 @dataclass(frozen=True)

@@ -48,12 +48,16 @@ def examine(connect: Callable[[], Engine]) -> list[Finding]:
             f"no {' and no '.join(missing)} image yet: `exam up` builds it" if missing else "here"
         )
         findings.append(Finding("images", not missing, text, needed=False))
-        left = sum(len(leftovers.leftovers(session, engine)) for session in all_sessions())
+        sessions = all_sessions()
+        left = sum(len(leftovers.leftovers(session, engine)) for session in sessions)
         if left:
             text = f"{left} container(s) of grades that were killed: `exam doctor --fix`"
             findings.append(Finding("left over", False, text, needed=False))
     except ExamError as error:
         findings.append(Finding("images", False, str(error)))
+    except OSError as error:
+        text = f"{error.filename} cannot be written ({error.strerror}): mend it or set EXAM_HOME"
+        findings.append(Finding("data", False, text))
     return findings
 
 

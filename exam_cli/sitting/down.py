@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack, suppress
+
 from exam_cli.engine.port import Engine
 from exam_cli.session.session import Session, forget
 from exam_cli.sitting.pool import settled
@@ -11,7 +13,9 @@ from exam_cli.workspace.container import container_name, home_volume
 def down(session: Session, engine: Engine) -> list[str]:
     """Stop and remove a session's containers; return their names. Work and record stay."""
     names = []
-    with settled(session):
+    with ExitStack() as stack:
+        with suppress(OSError):  # of a record that cannot be written: stopping matters more
+            stack.enter_context(settled(session))
         for state in engine.find({"exam.session": session.id}):
             if state.name == container_name(session):
                 engine.stop(state.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +10,9 @@ from exam_cli.engine.port import Engine
 from exam_cli.errors import ExamError
 from exam_cli.session.session import Session
 from exam_cli.workspace.container import INTERPRETER, WORKDIR, caller, container_name
+
+_NOTE_AND_RUN = 'echo $$ >"$0"; exec "$@"'
+_END = 'kill -INT "$(cat "$0")"'
 
 
 def in_container(session: Session, engine: Engine, command: Sequence[str], directory: str) -> int:
@@ -26,7 +30,16 @@ def in_container(session: Session, engine: Engine, command: Sequence[str], direc
     if state is None or not state.running:
         raise ExamError("The workspace container is not running: `exam up` starts it.")
     where = f"{WORKDIR}/{directory}" if directory != "." else WORKDIR
-    return engine.interact(state.id, command, user=caller(), working_dir=where)
+    note = f"/tmp/.exam-{secrets.token_hex(4)}"
+    noted = ["/bin/sh", "-c", _NOTE_AND_RUN, note, *command]
+    try:
+        return engine.interact(state.id, noted, user=caller(), working_dir=where)
+    except KeyboardInterrupt:
+        # Without a terminal nobody tells the program inside that it should end.
+        engine.execute(state.id, ["/bin/sh", "-c", _END, note], user=caller())
+        raise
+    finally:
+        engine.execute(state.id, ["rm", "-f", note], user=caller())
 
 
 def run_script(session: Session, engine: Engine, script: Path, arguments: Sequence[str]) -> int:

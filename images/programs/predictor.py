@@ -149,12 +149,19 @@ def choose_input(contract, spec):
     forms = contract["inputs"]
     if spec is None:
         return forms[0]["name"]
-    wants_text = spec["dtype"] == "string"
-    fitting = [form for form in forms if (form["dtype"] == "string") == wants_text]
-    for form in fitting:
+    for form in forms:
+        if not takes(spec["dtype"], form["dtype"]):
+            continue
         if spec["shape"] is None or shapes_fit(spec["shape"], form["shape"]):
             return form["name"]
     raise Fault("wrong_input", got=spec, expected=forms)
+
+
+def takes(declared, form):
+    """Say whether an input of a declared dtype takes values of a form without losing anything."""
+    if "string" in (declared, form):
+        return declared == form
+    return declared.startswith(("float", "bfloat")) or not form.startswith("float")
 
 
 def shapes_fit(declared, row):

@@ -294,7 +294,8 @@ def test_a_purge_that_is_not_confirmed(
     exam: Exam, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "stdin", open(os.devnull))  # noqa: SIM115, PTH123
-    assert exam("down", "--purge").status == 130
+    done = exam("down", "--purge")
+    assert done.status == 1 and "nothing was done; `--yes`" in done.err
     assert session.directory.is_dir()
 
 

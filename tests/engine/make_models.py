@@ -133,9 +133,9 @@ def honest():
 # Mistakes.
 
 
-def plain(width=9, outputs=1, batch=None):
+def plain(width=9, outputs=1, batch=None, dtype="float32"):
     """A model of zeros."""
-    inputs = keras.Input(batch_shape=(batch, width))
+    inputs = keras.Input(batch_shape=(batch, width), dtype=dtype)
     return keras.Model(inputs, layers.Dense(outputs, kernel_initializer="zeros")(inputs))
 
 
@@ -172,6 +172,7 @@ def mistaken():
     for kind in FORMATS:
         save(f"narrow_{kind}", 1, plain(width=8), kind)
         save(f"wide_answer_{kind}", 1, plain(outputs=2), kind)
+    save("whole_numbers", 1, plain(dtype="int32"))  # a carat of 0.9 would become 0
     save(
         "floats_of_ids", 4, plain(width=40, outputs=CLASSES)
     )  # Keras's dtype unless told otherwise

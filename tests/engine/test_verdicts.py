@@ -80,6 +80,7 @@ CASES = [
         "wrong_input", "narrow_keras", says="float32 (None, 8); it must take float32 (rows, 9)"
     ),
     rejected("wrong_input", "narrow_h5", says="(None, 8)"),
+    rejected("wrong_input", "whole_numbers", says="takes int32 (None, 9); it must take float32"),
     rejected("wrong_input", "narrow_savedmodel", says="(None, 8)"),
     rejected("wrong_input", "two_inputs_keras", says="takes 2 inputs"),
     rejected("wrong_input", "two_inputs_savedmodel", says="takes 2 inputs"),
