@@ -283,6 +283,18 @@ def test_a_full_disk(exam: Exam, session: Session, monkeypatch: pytest.MonkeyPat
     assert "/somewhere/full" in done.sentence
 
 
+def test_a_mistyped_workspace_is_not_the_one_above_it(exam: Exam, session: Session) -> None:
+    done = exam("status", "--workspace", str(session.workspace / "typo"), "--json")
+    assert done.status == 1 and done.json["reason"] == "no_session"
+    assert str(session.workspace) in done.err and "Traceback" not in done.err
+    assert exam("status", "--workspace", str(session.workspace)).status == 0
+
+
+@pytest.mark.parametrize("port", ["-1", "65536", "x"])
+def test_a_port_that_is_none(exam: Exam, port: str) -> None:
+    assert exam("up", f"--port={port}").status == 2
+
+
 def test_an_interrupt(exam: Exam, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     break_status(monkeypatch, KeyboardInterrupt())
     done = exam("status", "--json")

@@ -251,6 +251,21 @@ def test_run_passes_on_what_a_script_prints_and_how_it_ends(road: Road) -> None:
     assert "outside the workspace" in road.exam("run", str(outside)).err
 
 
+def test_a_script_ends_with_the_run_that_was_asked_to_end(road: Road) -> None:
+    (road.workspace / "sleeper.py").write_text(
+        "import time\nprint('awake', flush=True)\ntime.sleep(600)\n"
+    )
+    with road.start("run", "sleeper.py") as process:
+        assert process.stdout is not None and process.stdout.readline() == "awake\n"
+        process.terminate()
+        assert process.wait(timeout=30) == 130
+    look = "import pathlib\nfor p in pathlib.Path('/proc').glob('[0-9]*/cmdline'):\n"
+    look += "    print(p.read_bytes())\n"
+    (road.workspace / "look.py").write_text(look)
+    inside = road.exam("run", "look.py").out
+    assert "look.py" in inside and "sleeper.py" not in inside
+
+
 def test_two_grades_at_once_are_two_attempts(road: Road) -> None:
     place_baseline(road, 1)
     both = [road.start("grade", "1", "--json") for _ in range(2)]

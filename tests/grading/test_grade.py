@@ -25,7 +25,7 @@ from exam_cli.grading import box, predictor, scorer
 from exam_cli.grading.environment import Environment
 from exam_cli.grading.grade import check, grade
 from exam_cli.grading.intake import Submission, take
-from exam_cli.grading.verdict import Verdict
+from exam_cli.grading.verdict import Measured, Verdict
 from exam_cli.sections.vault import DataSet, Tensor
 from tests.grading.conftest import keras_bytes
 from tests.programs.conftest import load
@@ -197,6 +197,14 @@ def test_the_verdict_has_all_that_its_json_promises(hall: Hall) -> None:
     assert set(told["environment"]) == {"edition", "variant", "image", "tensorflow", "python"}
     assert told["isolation"] == {"runtime": "runc", "network": "none"}
     assert set(told["seconds"]) == {"total", "predict"}
+
+
+def test_one_row_of_thousands_cannot_be_read_from_the_metric() -> None:
+    told = [
+        Measured("mae", value, None, "lower", None, None).as_json()["value"]
+        for value in (3111.74025, 3111.51525, 0.91234567)  # the first two: one label of 900 more
+    ]
+    assert told == [3112.0, 3112.0, 0.9123]
 
 
 def test_the_same_model_gets_the_same_score(hall: Hall) -> None:
