@@ -6,6 +6,7 @@ import errno
 import fcntl
 import os
 import secrets
+import shutil
 import stat
 import time
 from collections.abc import Iterator
@@ -35,6 +36,13 @@ def writing(path: Path) -> Iterator[None]:
             "or choose another place (EXAM_HOME for the record, --workspace for the workspace).",
             reason="not_writable",
         ) from error
+
+
+def free_bytes(path: Path) -> int:
+    """Return the room on the disk where `path` is, or will be made."""
+    while not path.exists():
+        path = path.parent
+    return shutil.disk_usage(path).free
 
 
 def sync_directory(directory: Path) -> None:

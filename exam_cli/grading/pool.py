@@ -41,7 +41,7 @@ def claim(environment: Environment, program: str, needs: Needs) -> Box | None:
     for state in _waiting(environment, program):
         if not _is_fit(state, environment, needs):
             continue
-        if engine.rename(state.id, f"{_CLAIMED}{state.id[:12]}"):
+        if _claimed(environment, state):
             engine.limit_memory(state.id, needs.memory_bytes)
             return Box(engine, state.id, running=True)
     return None
@@ -58,10 +58,15 @@ def fill(environment: Environment, needs: dict[str, Needs]) -> None:
         for state in _waiting(environment, program):
             if not fit and _is_fit(state, environment, needs[program]):
                 fit = True
-            elif engine.rename(state.id, f"{_CLAIMED}{state.id[:12]}"):
+            elif _claimed(environment, state):
                 engine.remove(state.id)
         if not fit:
             engine.start(engine.create(_spec(environment, program, needs[program])))
+
+
+def _claimed(environment: Environment, state: ContainerState) -> bool:
+    """Say whether the caller, and nobody else, has got this container."""
+    return environment.engine.rename(state.id, f"{_CLAIMED}{state.id[:12]}")
 
 
 def _spec(environment: Environment, program: str, needs: Needs) -> ContainerSpec:

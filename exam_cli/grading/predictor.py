@@ -22,7 +22,7 @@ from exam_cli.grading.environment import Environment, Needs
 from exam_cli.grading.intake import Submission
 from exam_cli.grading.verdict import Rejection
 from exam_cli.sections.vault import DataSet
-from exam_cli.wire import FrameError, FrameTooLong, frame_start
+from exam_cli.wire import FrameError, FrameTooLong, chunks, frame_start
 
 _RECEIVED_SECONDS = 180.0
 _BATCH_ROWS = (256, 2048)
@@ -186,5 +186,4 @@ def _request(submission: Submission, section: Section, data: DataSet) -> Iterato
     yield frame_start(header, size)
     for path in [file.path for file in submission.files] + [one.path for one in data.inputs]:
         with path.open("rb") as stream:
-            while piece := stream.read(1 << 20):
-                yield piece
+            yield from chunks(stream)

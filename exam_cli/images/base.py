@@ -106,7 +106,7 @@ def _members(root: Path) -> Iterator[Path]:
         links = [name for name in folders if (root / here / name).is_symlink()]
         for name in sorted({*folders, *files}):
             path = here / name
-            if any(path.match(f"/{pattern}") or _is(path, pattern) for pattern in _LEFT_OUT):
+            if any(_is(path, pattern) for pattern in _LEFT_OUT):
                 if name in folders:
                     folders.remove(name)
                 continue

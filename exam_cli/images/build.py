@@ -11,13 +11,12 @@ from typing import Literal, cast, get_args
 from exam_cli.config.edition import Architecture, Edition
 from exam_cli.engine.port import Engine, ImageInfo
 from exam_cli.errors import DiskFull, OurFault
-from exam_cli.files import locked
+from exam_cli.files import free_bytes, locked
 from exam_cli.images.base import ensure_base
 from exam_cli.images.context import lay_out_context
 from exam_cli.paths import cache_dir
 from exam_cli.progress import Progress
 
-Variant = Literal["cpu", "gpu"]
 Role = Literal["grader", "workspace"]
 
 _BUILD_SECONDS = 3600.0
@@ -109,12 +108,9 @@ def _report(line: str, role: str, progress: Progress) -> None:
 
 def _check_room(directory: Path) -> None:
     """Say so before a long build that cannot end well."""
-    there = directory
-    while not there.exists():
-        there = there.parent
-    free = shutil.disk_usage(there).free
+    free = free_bytes(directory)
     if free < _BYTES_NEEDED:
         raise DiskFull(
-            f"Building the images needs about {_BYTES_NEEDED >> 30} GB and {there} has "
+            f"Building the images needs about {_BYTES_NEEDED >> 30} GB and {directory} has "
             f"{free / 2**30:.1f} GB free: free some space, or set EXAM_CACHE to a larger disk."
         )

@@ -22,7 +22,7 @@ from exam_cli.engine.port import ContainerSpec, Engine, Limits
 from exam_cli.errors import OurFault
 from exam_cli.files import sync_directory, write_file
 from exam_cli.sections.sources import fetch_source
-from exam_cli.wire import Frame, FrameDecoder, FrameError, frame_start
+from exam_cli.wire import Frame, FrameDecoder, FrameError, chunks, frame_start
 
 SetName = Literal["sample", "probe", "final"]
 
@@ -183,8 +183,7 @@ def _run_builder(
         yield frame_start(header, size)
         for path in sources:
             with path.open("rb") as stream:
-                while piece := stream.read(1 << 20):
-                    yield piece
+                yield from chunks(stream)
         yield code
 
     spec = ContainerSpec(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from exam_cli.config.edition import DEFAULT_EDITION, load_edition
 from exam_cli.engine.port import Engine, EngineInfo
 from exam_cli.errors import ExamError
+from exam_cli.files import free_bytes
 from exam_cli.images.build import architecture_of, present, references
 from exam_cli.paths import cache_dir, data_dir
 from exam_cli.session.record import all_sessions
@@ -98,10 +98,7 @@ def _engine(info: EngineInfo) -> Iterator[Finding]:
 
 def _disk() -> Iterator[Finding]:
     for name, path in (("data", data_dir()), ("cache", cache_dir())):
-        there = path
-        while not there.exists():
-            there = there.parent
-        free = shutil.disk_usage(there).free
+        free = free_bytes(path)
         enough = free >= _DISK_BYTES
         yield Finding(
             f"disk, {name}",

@@ -101,15 +101,16 @@ def _data_and_environment(
     section: Section, session: Session, edition: Edition, engine: Engine
 ) -> tuple[SectionData, Environment]:
     architecture = architecture_of(engine)
-    workspace_image = references(edition, architecture).workspace
-    environment = environment_of(session, edition, engine)
-    data = section_data(section, session.seed, session.vault, engine, workspace_image, architecture)
+    images = references(edition, architecture)
+    environment = environment_of(session, edition, images.grader, engine)
+    data = section_data(
+        section, session.seed, session.vault, engine, images.workspace, architecture
+    )
     return data, environment
 
 
-def environment_of(session: Session, edition: Edition, engine: Engine) -> Environment:
+def environment_of(session: Session, edition: Edition, image: str, engine: Engine) -> Environment:
     """Return where a session's grades are made. Raises `ImageMissing`, `EngineUnreachable`."""
-    image = references(edition, architecture_of(engine)).grader
     if engine.image(image) is None:
         raise ImageMissing("The grader image is not on this engine: `exam up` builds it.")
     return Environment(

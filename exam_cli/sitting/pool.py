@@ -12,6 +12,7 @@ from exam_cli.files import locked
 from exam_cli.grading import pool
 from exam_cli.grading.predictor import predictor_needs
 from exam_cli.grading.scorer import SCORER_NEEDS
+from exam_cli.images.build import architecture_of, references
 from exam_cli.sections.catalog import all_sections
 from exam_cli.session.session import Session
 from exam_cli.sitting.grade import environment_of
@@ -33,7 +34,9 @@ def fill(session: Session, engine: Engine) -> None:
     with settled(session):
         workspace = engine.state(container_name(session))
         if workspace is not None and workspace.running:
-            environment = environment_of(session, load_edition(session.edition), engine)
+            edition = load_edition(session.edition)
+            image = references(edition, architecture_of(engine)).grader
+            environment = environment_of(session, edition, image, engine)
             pool.fill(environment, {"predictor": needs, "scorer": SCORER_NEEDS})
 
 
