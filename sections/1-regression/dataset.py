@@ -15,10 +15,14 @@ it into three sets that share no stone:
 
    Of each such stone only the first row is kept, so no two rows that remain, in the same set or
    in different ones, are near-duplicates. About 36,000 rows remain.
-3. 32,000 rows are drawn and sorted by price. Of every eight neighbours the seed sends one to the
-   probe set, one to the final set and six to the train set. All three sets thus have the same
-   distribution of prices, and one seed is as hard as another.
-4. Each set is shuffled.
+3. Every stone belongs either to the pool, three quarters, or to the reserve, one quarter, by a hash
+   of its own row. That is the same in every session, whatever the seed.
+4. The train set is drawn from the pool, the probe and final sets from the reserve: no session's
+   `train.csv` holds a hidden stone of another session.
+5. To fill the hidden sets, the reserve is sorted by price and cut into runs of neighbours; of each
+   run the seed sends one stone to the probe set and another one to the final set. Both thus have
+   the distribution of prices of the whole, and one seed is as hard as another.
+6. Each set is shuffled.
 
 All randomness comes from one PCG64 generator and from its `random` method only, whose stream does
 not change between versions of NumPy.
@@ -44,9 +48,9 @@ CATEGORIES = {
     "clarity": ("I1", "SI2", "SI1", "VS2", "VS1", "VVS2", "VVS1", "IF"),
 }
 
-ROWS = 32_000
-TRAIN_SHARE = 6  # of every eight neighbours in price; one more goes to each hidden set
-BLOCK = TRAIN_SHARE + 2
+TRAIN_ROWS = 20_000
+HIDDEN_ROWS = 2_000  # in each of the two hidden sets
+RESERVE = 64  # of 256: the part of all stones that is never in a train set
 SAMPLE_ROWS = 16
 
 SAME_MEASUREMENT = 1  # hundredths of a millimetre
@@ -64,18 +68,29 @@ def build(sources: dict[str, bytes], seed: bytes) -> dict[str, Any]:
     """
     rng = generator(seed)
     rows = distinct(plausible(read(sources["diamonds"])))
-    if len(rows) < BLOCK * SAMPLE_ROWS:
-        raise ValueError(f"only {len(rows)} different diamonds in the source")
-    # All rows that there are, in whole blocks, when the source is smaller than the real one.
-    count = min(ROWS, len(rows)) // BLOCK * BLOCK
-    chosen = [rows[index] for index in shuffled(rng, len(rows))[:count]]
-    train, probe, final = (shuffle(rng, part) for part in split(rng, chosen))
+    pool = [row for row in rows if not reserved(row)]
+    reserve = [row for row in rows if reserved(row)]
+    if len(pool) < TRAIN_ROWS or len(reserve) < 2 * HIDDEN_ROWS:
+        raise ValueError(f"only {len(pool)} and {len(reserve)} different diamonds in the source")
+    train = shuffle(rng, pool)[:TRAIN_ROWS]
+    probe, final = (shuffle(rng, part) for part in hidden(rng, reserve))
     return {
         "train": {"train.csv": to_csv(train)},
         "sample": {"inputs": {"features": features(train[:SAMPLE_ROWS])}},
         "probe": {"inputs": {"features": features(probe)}, "labels": prices(probe)},
         "final": {"inputs": {"features": features(final)}, "labels": prices(final)},
     }
+
+
+def shuffle_labels(train: dict[str, bytes], seed: bytes) -> dict[str, bytes]:
+    """Return the train files with prices dealt out anew, so that they tell nothing of the stones.
+
+    A model trained on them can learn the distribution of prices and no more.
+    """
+    rows = read(train["train.csv"])
+    dealt = shuffled(generator(b"labels:" + seed), len(rows))
+    mixed = [{**row, TARGET: rows[other][TARGET]} for row, other in zip(rows, dealt)]  # noqa: B905
+    return {**train, "train.csv": to_csv(mixed)}
 
 
 def generator(seed: bytes) -> np.random.Generator:
@@ -96,7 +111,7 @@ def shuffle(rng: np.random.Generator, rows: Sequence[Row]) -> list[Row]:
 
 
 def read(source: bytes) -> list[Row]:
-    """Read the rows of diamonds.csv, as text."""
+    """Read the rows of a table of diamonds, as text."""
     return list(csv.DictReader(io.StringIO(source.decode("utf-8"))))
 
 
@@ -137,18 +152,18 @@ def measured(row: Row) -> tuple[int, int, int]:
     return min(x, y), max(x, y), z
 
 
-def split(rng: np.random.Generator, rows: Sequence[Row]) -> tuple[list[Row], list[Row], list[Row]]:
-    """Split into train, probe and final so that all three have the same spread of prices."""
-    ranked = sorted(rows, key=lambda row: float(row[TARGET]))
-    train: list[Row] = []
-    probe: list[Row] = []
-    final: list[Row] = []
-    for start in range(0, len(ranked), BLOCK):
-        block = shuffle(rng, ranked[start : start + BLOCK])
-        train += block[:TRAIN_SHARE]
-        probe.append(block[-2])
-        final.append(block[-1])
-    return train, probe, final
+def reserved(row: Row) -> bool:
+    """Say whether a stone is kept for hidden sets, in every session."""
+    content = ",".join(row[name] for name in (*FEATURES, TARGET))
+    return hashlib.sha256(content.encode("utf-8")).digest()[0] < RESERVE
+
+
+def hidden(rng: np.random.Generator, reserve: Sequence[Row]) -> tuple[list[Row], list[Row]]:
+    """Draw the probe and final sets so that both have the spread of prices of the reserve."""
+    ranked = sorted(reserve, key=lambda row: float(row[TARGET]))
+    edges = [len(ranked) * run // HIDDEN_ROWS for run in range(HIDDEN_ROWS + 1)]
+    runs = [shuffle(rng, ranked[edges[k] : edges[k + 1]]) for k in range(HIDDEN_ROWS)]
+    return [run[0] for run in runs], [run[1] for run in runs]
 
 
 def code(row: Row, name: str) -> float:
