@@ -1,8 +1,11 @@
 """Map predictions and labels to a metric. Never loads a model, trusts no number it is sent.
 
-One frame in: {"metric", "tensors": [predictions, labels]} and their bytes.
-One frame out: {"kind": "metric", "name", "value", "rows"}, or {"kind": "fault", "reason", "detail"}
-when the predictions are not finite. Anything else is our own failure: a traceback, exit status 1.
+One frame in: {"metric", "tensors": [predictions, labels], "script"} and their bytes; `script` is
+the number of bytes of the section's own metric, which follow, or 0.
+One frame out: {"kind": "metric", "name", "value", "rows", "noise", "hint"}, or {"kind": "fault",
+"reason", "detail"} when the predictions are not finite or, where probabilities are wanted, none.
+`noise` is the metric's standard error or null, `hint` a word of `hints.py` or null. Anything else
+is our own failure: a traceback, exit status 1.
 """
 
 from __future__ import annotations
@@ -10,29 +13,28 @@ from __future__ import annotations
 import math
 import os
 import sys
+import types
 
 import numpy as np
 import tensors
 import wire
+from hints import hint
+from metrics import METRICS, NoProbabilities
+from noise import standard_error
 
 MAX_BODY = 4 << 30
 
 
-def mae(predictions, labels):
-    """Mean absolute error: sum |p - y| / n over all numbers of both arrays."""
-    if predictions.shape != labels.shape:  # numpy would stretch one to fit, and mean nothing
-        raise ValueError(f"predictions of {predictions.shape} for labels of {labels.shape}")
-    return np.mean(np.abs(predictions.astype(np.float64) - labels.astype(np.float64)))
+def own_metric(code):
+    """Return the function `metric` of a section's own script, given as bytes of UTF-8."""
+    module = types.ModuleType("metric")
+    exec(compile(code.decode("utf-8"), "metric.py", "exec"), module.__dict__)
+    return module.metric
 
 
-def accuracy(predictions, labels):
-    """Share of rows whose largest output is the label's class; the first of equals counts."""
-    if (predictions.ndim, labels.ndim) != (2, 1):
-        raise ValueError(f"predictions of {predictions.shape} for labels of {labels.shape}")
-    return np.mean(np.argmax(predictions, axis=1) == labels)
-
-
-METRICS = {"mae": mae, "accuracy": accuracy}
+def fault(reason, **detail):
+    """Return the header that blames the predictions."""
+    return {"kind": "fault", "reason": reason, "detail": detail}
 
 
 def score(header, body):
@@ -43,18 +45,33 @@ def score(header, body):
         raise ValueError(f"{len(predictions)} predictions for {len(labels)} labels")
     bad = int(np.count_nonzero(~np.isfinite(predictions)))
     if bad:
-        return {"kind": "fault", "reason": "not_finite", "detail": {"count": bad}}
-    value = float(METRICS[header["metric"]](predictions, labels))
+        return fault("not_finite", count=bad)
+    name, script = header["metric"], header.get("script", 0)
+    metric = own_metric(body[len(body) - script :]) if script else METRICS[name]
+    try:
+        value = float(metric(predictions, labels))
+    except NoProbabilities as error:
+        return fault("wrong_output", probabilities=error.kind)
     if not math.isfinite(value):
+        if script:
+            raise ValueError(f"the section's metric {name} is {value} for finite predictions")
         # Finite predictions so large that their errors are not.
-        return {"kind": "fault", "reason": "not_finite", "detail": {"count": 0}}
-    return {"kind": "metric", "name": header["metric"], "value": value, "rows": len(labels)}
+        return fault("not_finite", count=0)
+    return {
+        "kind": "metric",
+        "name": name,
+        "value": value,
+        "rows": len(labels),
+        "noise": standard_error(None if script else name, metric, predictions, labels),
+        "hint": None if script else hint(name, predictions, labels),
+    }
 
 
 def main():
     """Answer one request."""
     frame = wire.read_frame(sys.stdin.buffer, MAX_BODY)
-    os.write(1, wire.frame_bytes(score(frame.header, frame.body)))
+    answer, sys.stdout = os.dup(1), sys.stderr  # a section's own metric may print
+    os.write(answer, wire.frame_bytes(score(frame.header, frame.body)))
 
 
 if __name__ == "__main__":

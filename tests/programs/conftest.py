@@ -22,8 +22,8 @@ def bare_names() -> Iterator[None]:
         patch.setitem(sys.modules, "wire", wire)
         patch.syspath_prepend(str(PROGRAMS))
         yield
-    for name in ("tensors", "scorer"):
-        sys.modules.pop(name, None)
+    for path in PROGRAMS.glob("*.py"):
+        sys.modules.pop(path.stem, None)
 
 
 def load(name: str) -> ModuleType:
@@ -43,3 +43,8 @@ def tensors() -> ModuleType:
 @pytest.fixture(scope="package")
 def scorer() -> ModuleType:
     return load("scorer")
+
+
+@pytest.fixture(scope="package")
+def metrics() -> ModuleType:
+    return load("metrics")
