@@ -26,8 +26,8 @@ def command(ctx: click.Context, section: int, workspace: Path | None, as_json: b
     from exam_cli.sitting.grade import check_section
     from exam_cli.sitting.pool import fill_behind
 
-    chosen = find_section(section)
     session = current_session(workspace)
+    chosen = find_section(session.rules, section)
     with showing_progress(quiet=as_json) as progress:
         progress.step(f"Checking section {section}")
         result = check_section(chosen, session, connect)

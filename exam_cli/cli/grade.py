@@ -23,19 +23,28 @@ def command(ctx: click.Context, section: str, workspace: Path | None, as_json: b
     """
     from exam_cli.cli.screen import showing_progress
     from exam_cli.cli.verdict import EXIT_STATUS, show_verdict
-    from exam_cli.sections.catalog import all_sections, find_section
+    from exam_cli.errors import ExamError
+    from exam_cli.sections.catalog import find_section, sections_of
     from exam_cli.sitting.grade import grade_section
     from exam_cli.sitting.pool import fill_behind
 
     if section != "all" and not re.fullmatch(r"[0-9]{1,9}", section):
         raise click.UsageError(f"{section!r} is no section: give its number, or `all`.")
-    chosen = all_sections() if section == "all" else [find_section(int(section))]
     session = current_session(workspace)
-    results = []
+    rules = session.rules
+    chosen = sections_of(rules) if section == "all" else [find_section(rules, int(section))]
+    results, refused = [], False
     with showing_progress(quiet=as_json) as progress:
         for one in chosen:
             progress.step(f"Grading section {one.section}")
-            results.append(grade_section(one, session, connect))
+            try:
+                results.append(grade_section(one, session, connect))
+            except ExamError as refusal:
+                # One section without attempts left must not keep the others from being graded.
+                if section != "all":
+                    raise
+                refused = True
+                click.echo(f"exam: {refusal}", err=True)
     if as_json:
         answers = [result.verdict.as_json(result.attempt) for result in results]
         click.echo(json.dumps(answers if section == "all" else answers[0], ensure_ascii=False))
@@ -43,4 +52,4 @@ def command(ctx: click.Context, section: str, workspace: Path | None, as_json: b
         for result in results:
             show_verdict(result)
     fill_behind(session, connect)
-    ctx.exit(max(EXIT_STATUS[result.verdict.status] for result in results))
+    ctx.exit(max([EXIT_STATUS[result.verdict.status] for result in results] + [int(refused)]))

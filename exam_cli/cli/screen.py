@@ -15,6 +15,7 @@ from exam_cli.progress import SILENT, Progress
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
+    from exam_cli.config.exam import Exam
     from exam_cli.session.clock import Clock
 
 
@@ -93,6 +94,15 @@ def clock_line(clock: Clock) -> str:
     if clock.seconds_left is None:
         return f"{elapsed} since {since}, no time limit"
     return f"{timedelta(seconds=int(clock.seconds_left))} left, {elapsed} since {since}"
+
+
+def exam_line(exam: Exam) -> str:
+    """Return the rules of an exam in words."""
+    attempts = "any number of attempts" if exam.attempts is None else f"{exam.attempts} attempts"
+    return (
+        f"{exam.title or exam.exam}: {exam.pass_mark:g} of 100 to pass, {attempts} a section, "
+        f"the {exam.counts} one counts"
+    )
 
 
 def table_of(*columns: str, title: str | None = None):  # type: ignore[no-untyped-def]

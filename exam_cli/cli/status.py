@@ -16,7 +16,7 @@ from exam_cli.cli.common import connect, current_session, json_option, workspace
 @json_option
 def command(workspace: Path | None, as_json: bool) -> None:
     """Show the clock, the containers, and the best and last score of each section."""
-    from exam_cli.cli.screen import clock_line, show, table_of
+    from exam_cli.cli.screen import clock_line, exam_line, show, table_of
     from exam_cli.sitting.status import status
 
     now = status(current_session(workspace), connect)
@@ -25,6 +25,7 @@ def command(workspace: Path | None, as_json: bool) -> None:
         return
     show(f"Session    {now.session.id} ({now.session.exam}, {now.session.edition})")
     show(f"Workspace  {now.session.workspace}")
+    show(f"Exam       {exam_line(now.session.rules)}")
     show(f"Clock      {clock_line(now.clock)}")
     show(f"Containers {_containers(now.containers)}")
     table = table_of("Section", "Weight", "Attempts", "Last", "Best")
@@ -37,6 +38,7 @@ def command(workspace: Path | None, as_json: bool) -> None:
             _result(one.best),
         )
     show(table)
+    show(f"So far {now.total:.4g} points of 100; {now.session.rules.pass_mark:g} are a pass.")
 
 
 def _containers(states: Any) -> str:

@@ -12,6 +12,11 @@ from exam_cli.cli.common import connect, json_option, workspace_option
 
 @click.command()
 @workspace_option
+@click.option(
+    "--exam",
+    metavar="FILE",
+    help="The exam.yaml to sit, or one that is shipped: practice (the default), mock, retake.",
+)
 @click.option("--edition", default="tf2.21", show_default=True, help="The pinned environment.")
 @click.option(
     "--port",
@@ -21,20 +26,24 @@ from exam_cli.cli.common import connect, json_option, workspace_option
     help="For Jupyter, on 127.0.0.1; 0 takes any.",
 )
 @json_option
-def command(workspace: Path | None, edition: str, port: int, as_json: bool) -> None:
+def command(
+    workspace: Path | None, exam: str | None, edition: str, port: int, as_json: bool
+) -> None:
     """Start the exam: build what is missing, lay out the workspace, start Jupyter and the clock.
 
     Running it again is harmless: it starts only what is not running and overwrites no file.
     """
-    from exam_cli.cli.screen import clock_line, show, showing_progress, table_of
+    from exam_cli.cli.screen import clock_line, exam_line, show, showing_progress, table_of
     from exam_cli.cli.where import workspace_for_up
     from exam_cli.config.edition import load_edition
+    from exam_cli.config.exam import load_exam
     from exam_cli.sitting.pool import fill_behind
     from exam_cli.sitting.up import up
 
     load_edition(edition)  # first: a wrong name is told with or without an engine
+    rules = load_exam(exam) if exam else None
     with showing_progress(quiet=as_json) as progress:
-        started = up(workspace_for_up(workspace), edition, port, connect(), progress)
+        started = up(workspace_for_up(workspace), rules, edition, port, connect(), progress)
     fill_behind(started.session, connect)
     if as_json:
         answer = {
@@ -48,6 +57,7 @@ def command(workspace: Path | None, edition: str, port: int, as_json: bool) -> N
         return
     show(f"Jupyter    {started.jupyter.url}")
     show(f"Workspace  {started.session.workspace}")
+    show(f"Exam       {exam_line(started.session.rules)}")
     show(f"Clock      {clock_line(started.clock)}")
     table = table_of("Section", "Title", "Weight", "Directory")
     for section in started.sections:

@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +22,7 @@ from exam_cli.config.section import Section
 from exam_cli.engine.port import ContainerSpec, Engine, Limits
 from exam_cli.errors import OurFault
 from exam_cli.files import sync_directory, write_file
+from exam_cli.paths import cache_dir
 from exam_cli.sections.sources import fetch_source
 from exam_cli.wire import Frame, FrameDecoder, FrameError, chunks, frame_start
 
@@ -74,6 +76,8 @@ def section_data(
     engine: Engine,
     image: str,
     architecture: Architecture,
+    *,
+    shared: bool = False,
 ) -> SectionData:
     """Return a section's data from the vault, building it on first use.
 
@@ -84,13 +88,31 @@ def section_data(
         engine: runs the builder.
         image: the workspace image.
         architecture: of the engine's machine.
+        shared: whether other sessions have the same seed: what is built for one serves them all.
 
     Raises `ExamError` when a source cannot be had, `OurFault` when the section's own code fails.
     """
     directory = vault / section.directory
-    if not (directory / "manifest.json").is_file():
-        _build(section, seed, directory, engine, image, architecture)
+    if not _is_whole(directory):
+        built = cache_dir() / "sets" / _content_key(section, seed) if shared else directory
+        if not _is_whole(built):
+            _build(section, seed, built, engine, image, architecture)
+        if built != directory:
+            with _appearing(directory) as draft:
+                shutil.copytree(built, draft, dirs_exist_ok=True)
     return read_section_data(directory)
+
+
+def _is_whole(directory: Path) -> bool:
+    return (directory / "manifest.json").is_file()
+
+
+def _content_key(section: Section, seed: bytes) -> str:
+    """Return the name of what decides every byte of a section's data."""
+    code = hashlib.sha256((section.folder / "dataset.py").read_bytes()).hexdigest()
+    sources = [source.model_dump_json() for source in section.sources]
+    parts = [section.directory, section.form, seed.hex(), code, *sources]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def read_section_data(directory: Path) -> SectionData:
@@ -138,10 +160,7 @@ def _build(
 ) -> None:
     sources = [fetch_source(one, engine, image, architecture) for one in section.sources]
     frame = _run_builder(section, seed, sources, engine, image)
-    draft = directory.with_name(f"{directory.name}.{os.getpid()}.part")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True, mode=0o700)
-    try:
+    with _appearing(directory) as draft:
         parts, start = [], 0
         for number, part in enumerate(frame.header["parts"]):
             content = frame.body[start : start + part["bytes"]]
@@ -151,12 +170,22 @@ def _build(
             parts.append({**part, "file": name, "sha256": hashlib.sha256(content).hexdigest()})
         manifest = json.dumps({"section": section.directory, "parts": parts}, indent=1)
         write_file(draft / "manifest.json", manifest.encode())
-        if directory.exists():
-            shutil.rmtree(directory)  # without a manifest: the remains of an interrupted build
+
+
+@contextmanager
+def _appearing(directory: Path) -> Iterator[Path]:
+    """Yield a draft that takes its name when all is in it. Somebody else may be faster."""
+    draft = directory.with_name(f"{directory.name}.{os.getpid()}.part")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True, mode=0o700)
+    try:
+        yield draft
+        if directory.exists() and not _is_whole(directory):
+            shutil.rmtree(directory)  # the remains of an interrupted build
         draft.rename(directory)
         sync_directory(directory.parent)
     except OSError:
-        if not (directory / "manifest.json").is_file():  # else somebody else was faster
+        if not _is_whole(directory):
             raise
     finally:
         shutil.rmtree(draft, ignore_errors=True)

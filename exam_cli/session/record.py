@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 import shutil
@@ -10,6 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pydantic import ValidationError
+
+from exam_cli.config.exam import Exam
 from exam_cli.errors import ExamError
 from exam_cli.files import sync_directory, write_file
 from exam_cli.paths import data_dir
@@ -50,6 +54,16 @@ class Session:
         return seed
 
     @property
+    def rules(self) -> Exam:
+        """The exam, as its file said when the session began. Raises lost.NoSession."""
+        try:
+            return Exam.model_validate_json(_rules_path(self.directory).read_bytes())
+        except OSError as error:
+            raise lost.record_damaged(self.directory, f"exam.json: {error.strerror}") from error
+        except ValidationError as error:
+            raise lost.record_damaged(self.directory, "exam.json cannot be understood") from error
+
+    @property
     def vault(self) -> Path:
         """Where the hidden data goes; not made here."""
         return self.directory / "vault"
@@ -65,8 +79,11 @@ def sessions_dir() -> Path:
     return data_dir() / "sessions"
 
 
-def create(workspace: Path, exam: str, edition: str, variant: str) -> Session:
+def create(workspace: Path, exam: Exam, edition: str, variant: str) -> Session:
     """Make the record of a new session, whole or not at all; call it with the lock held.
+
+    Its seed is drawn from the exam's, so that all who sit that exam get the same hidden data, or at
+    random where the exam has none.
 
     Raises OSError, DiskFull, LedgerError.
     """
@@ -75,11 +92,12 @@ def create(workspace: Path, exam: str, edition: str, variant: str) -> Session:
         shutil.rmtree(left, ignore_errors=True)
     id = secrets.token_hex(6)
     session = Session(
-        id, exam, edition, variant, workspace, root / id, token=secrets.token_urlsafe(24)
+        id, exam.exam, edition, variant, workspace, root / id, token=secrets.token_urlsafe(24)
     )
     draft = Path(tempfile.mkdtemp(prefix=_DRAFT, dir=root))  # mode 0700
     try:
-        write_file(_seed_path(draft), secrets.token_bytes(_SEED_BYTES))
+        write_file(_seed_path(draft), _seed(exam))
+        write_file(_rules_path(draft), exam.model_dump_json(indent=2).encode())
         Ledger(draft / session.ledger_path.name).close()
         save(session, draft)
         draft.rename(session.directory)
@@ -119,7 +137,7 @@ def load(directory: Path) -> Session:
         raise lost.record_damaged(directory, f"it is that of session {values['id']}")
     session = Session(**{**values, "workspace": Path(values["workspace"])}, directory=directory)
     # Without this look, opening the ledger would make a new one, and the attempts would be gone.
-    for path in (session.ledger_path, _seed_path(directory)):
+    for path in (session.ledger_path, _seed_path(directory), _rules_path(directory)):
         if not path.is_file():
             raise lost.record_damaged(directory, f"{path.name} is missing")
     return session
@@ -136,6 +154,16 @@ def all_sessions() -> list[Session]:
 
 def _json_path(directory: Path) -> Path:
     return directory / "session.json"
+
+
+def _seed(exam: Exam) -> bytes:
+    if exam.seed is None:
+        return secrets.token_bytes(_SEED_BYTES)
+    return hashlib.sha256(b"exam:" + exam.seed.encode()).digest()
+
+
+def _rules_path(directory: Path) -> Path:
+    return directory / "exam.json"
 
 
 def _seed_path(directory: Path) -> Path:

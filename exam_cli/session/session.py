@@ -11,6 +11,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+from exam_cli.config.exam import Exam
 from exam_cli.errors import ExamError
 from exam_cli.files import locked, read_small_file, sync_directory, write_file, writing
 from exam_cli.session import lost, record
@@ -31,7 +32,7 @@ __all__ = [
 _ID = re.compile(rb"([0-9a-f]{12})\s*")
 
 
-def start_session(workspace: Path, exam: str, edition: str, variant: str) -> Session:
+def start_session(workspace: Path, exam: Exam, edition: str, variant: str) -> Session:
     """Return the session of `workspace`, made now if there is none; the directory is made too.
 
     A session that exists keeps its exam, edition and variant, and gets back a directory or a mark

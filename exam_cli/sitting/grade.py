@@ -22,6 +22,7 @@ from exam_cli.sections.vault import SectionData, SetName, section_data
 from exam_cli.session.ledger import Ledger
 from exam_cli.session.session import Session
 from exam_cli.sitting import leftovers
+from exam_cli.sitting.rules import attempting
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,12 @@ def grade_section(section: Section, session: Session, connect: Callable[[], Engi
         connect: returns the engine; its failure becomes a verdict like any other of ours.
 
     A rejection without a model to grade, and a failure of ours, are recorded but are no attempts.
+    Raises `ExamError` when the exam's rules allow no attempt any more.
     """
-    verdict = _verdict(section, session, connect, "probe", session.snapshots)
-    log = _keep_log(verdict, session)
-    attempt = _record(verdict, session)
+    with attempting(section, session):
+        verdict = _verdict(section, session, connect, "probe", session.snapshots)
+        log = _keep_log(verdict, session)
+        attempt = _record(verdict, session)
     return Graded(verdict, attempt, log)
 
 
@@ -104,7 +107,13 @@ def _data_and_environment(
     images = references(edition, architecture)
     environment = environment_of(session, edition, images.grader, engine)
     data = section_data(
-        section, session.seed, session.vault, engine, images.workspace, architecture
+        section,
+        session.seed,
+        session.vault,
+        engine,
+        images.workspace,
+        architecture,
+        shared=session.rules.seed is not None,
     )
     return data, environment
 

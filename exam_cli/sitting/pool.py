@@ -13,7 +13,7 @@ from exam_cli.grading import pool
 from exam_cli.grading.predictor import predictor_needs
 from exam_cli.grading.scorer import SCORER_NEEDS
 from exam_cli.images.build import architecture_of, references
-from exam_cli.sections.catalog import all_sections
+from exam_cli.sections.catalog import sections_of
 from exam_cli.session.session import Session
 from exam_cli.sitting.grade import environment_of
 from exam_cli.workspace.container import container_name
@@ -30,7 +30,8 @@ def fill(session: Session, engine: Engine) -> None:
     Only while its workspace runs: whatever fills the pool late, `exam down` leaves nothing behind.
     Raises OSError, `ExamError`, `OurFault`.
     """
-    needs = max((predictor_needs(one) for one in all_sections()), key=lambda one: one.memory_bytes)
+    sections = sections_of(session.rules)
+    needs = max((predictor_needs(one) for one in sections), key=lambda one: one.memory_bytes)
     with settled(session):
         workspace = engine.state(container_name(session))
         if workspace is not None and workspace.running:

@@ -8,24 +8,26 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from exam_cli.config.exam import Counting
 from exam_cli.config.section import Section
 from exam_cli.engine.port import ContainerState, Engine
 from exam_cli.errors import EngineUnreachable
-from exam_cli.sections.catalog import all_sections
+from exam_cli.sections.catalog import sections_of
 from exam_cli.session.clock import Clock, clock
 from exam_cli.session.ledger import Ledger
 from exam_cli.session.session import Session
-from exam_cli.sitting.up import PRACTICE_SECONDS
+from exam_cli.sitting.rules import best, counting, total
 
 
 @dataclass(frozen=True)
 class SectionStatus:
-    """A section and what has been tried; `last` and `best` are payloads of the ledger."""
+    """A section and what has been tried; `last`, `best` and `counting` are ledger payloads."""
 
     section: Section
     attempts: int
     last: dict[str, Any] | None
     best: dict[str, Any] | None
+    counting: dict[str, Any] | None
 
     def as_json(self) -> dict[str, Any]:
         """Return the object that `exam status --json` lists."""
@@ -57,6 +59,11 @@ class Status:
     containers: list[ContainerState] | None
     sections: list[SectionStatus]
 
+    @property
+    def total(self) -> float:
+        """Points of 100 by the attempts that count, sections without one included."""
+        return total([(one.section.weight, one.counting) for one in self.sections])
+
     def as_json(self) -> dict[str, Any]:
         """Return the object that `exam status --json` prints."""
         started, deadline = self.clock.started, self.clock.deadline
@@ -79,25 +86,29 @@ class Status:
                 for state in self.containers or []
             ],
             "sections": [section.as_json() for section in self.sections],
+            "total": round(self.total, 2),
+            "pass_mark": self.session.rules.pass_mark,
         }
 
 
 def status(session: Session, connect: Callable[[], Engine]) -> Status:
     """Return a session's status; it needs no engine to tell the clock and the scores."""
     with Ledger(session.ledger_path) as ledger:
-        sections = [_section_status(section, ledger) for section in all_sections()]
-        now = clock(ledger, PRACTICE_SECONDS, datetime.now(UTC))
+        rules = session.rules
+        sections = [_section_status(one, ledger, rules.counts) for one in sections_of(rules)]
+        now = clock(ledger, rules.seconds, datetime.now(UTC))
     containers = None
     with contextlib.suppress(EngineUnreachable):
         containers = connect().find({"exam.session": session.id})
     return Status(session, now, containers, sections)
 
 
-def _section_status(section: Section, ledger: Ledger) -> SectionStatus:
+def _section_status(section: Section, ledger: Ledger, counts: Counting) -> SectionStatus:
     attempts = [event.payload for event in ledger.attempts(section.section)]
-    scored = [payload for payload in attempts if payload["verdict"] == "scored"]
-    better = -1 if section.metric.better == "lower" else 1
-    best = max(
-        scored, key=lambda one: (one["score"], better * one["metric"]["value"]), default=None
+    return SectionStatus(
+        section,
+        len(attempts),
+        attempts[-1] if attempts else None,
+        best(section, attempts),
+        counting(section, attempts, counts),
     )
-    return SectionStatus(section, len(attempts), attempts[-1] if attempts else None, best)

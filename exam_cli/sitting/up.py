@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from exam_cli.config.edition import load_edition
+from exam_cli.config.exam import Exam, load_exam
 from exam_cli.config.section import Section
 from exam_cli.engine.port import Engine
 from exam_cli.errors import ExamError
 from exam_cli.images.build import architecture_of, ensure_images
 from exam_cli.progress import Progress
-from exam_cli.sections.catalog import all_sections
-from exam_cli.sections.vault import section_data
+from exam_cli.sections.catalog import sections_of
+from exam_cli.sections.vault import SectionData, section_data
 from exam_cli.session.clock import Clock, clock
 from exam_cli.session.ledger import Ledger
 from exam_cli.session.session import Session, WorkspaceMoved, adopt, start_session
@@ -27,7 +29,7 @@ from exam_cli.workspace.container import (
 from exam_cli.workspace.layout import lay_out
 
 PRACTICE = "practice"
-PRACTICE_SECONDS: int | None = None  # practice has no time limit
+_BUILDERS = 2  # containers that build data at a time: they compute on one core each
 
 
 @dataclass(frozen=True)
@@ -42,12 +44,18 @@ class Started:
 
 
 def up(
-    workspace: Path, edition_name: str, port: int, engine: Engine, progress: Progress
+    workspace: Path,
+    exam: Exam | None,
+    edition_name: str,
+    port: int,
+    engine: Engine,
+    progress: Progress,
 ) -> Started:
     """Bring a session to life: images, directory, data, container, clock.
 
     Args:
         workspace: the candidate's directory; made if it does not exist.
+        exam: what is sat; None for practice, or for what the workspace's session sits already.
         edition_name: used for a new session; one that exists keeps its own.
         port: wanted for Jupyter; another is taken, and said, when it is in use.
         engine: runs everything.
@@ -56,19 +64,13 @@ def up(
     Raises `ExamError` and its kin. Nothing that the candidate made is ever overwritten.
     """
     load_edition(edition_name)  # a wrong name must not leave a session behind
-    session = _session(workspace, edition_name)
+    sections_of(exam or load_exam(PRACTICE))  # and neither must a wrong exam
+    session = _session(workspace, exam, edition_name)
     leftovers.clear(session, engine)
     edition = load_edition(session.edition)
     images = ensure_images(engine, edition, progress)
-    sections = all_sections()
-    architecture = architecture_of(engine)
-    progress.step("Sections", len(sections))
-    for done, section in enumerate(sections, 1):
-        data = section_data(
-            section, session.seed, session.vault, engine, images.workspace, architecture
-        )
-        lay_out(session.workspace, section, data)
-        progress.advance(done)
+    sections = sections_of(session.rules)
+    _data_and_directories(sections, session, engine, images.workspace, progress)
     progress.step("Jupyter")
     before = running_jupyter(engine, session)
     state = ensure_container(engine, session, images.workspace, port)
@@ -79,14 +81,40 @@ def up(
         fresh = not ledger.events("started")
         if fresh:
             ledger.append("started", {"exam": session.exam, "edition": session.edition})
-        now = clock(ledger, PRACTICE_SECONDS, datetime.now(UTC))
+        now = clock(ledger, session.rules.seconds, datetime.now(UTC))
     return Started(session, jupyter, now, tuple(sections), fresh)
 
 
-def _session(workspace: Path, edition: str) -> Session:
+def _data_and_directories(
+    sections: list[Section], session: Session, engine: Engine, image: str, progress: Progress
+) -> None:
+    architecture = architecture_of(engine)
+    # An exam with a seed has the same data for everyone: on an examiner's machine it is built once.
+    shared = session.rules.seed is not None
+
+    def build(section: Section) -> SectionData:
+        return section_data(
+            section, session.seed, session.vault, engine, image, architecture, shared=shared
+        )
+
+    progress.step("Sections", len(sections))
+    with ThreadPoolExecutor(_BUILDERS) as builders:
+        built = builders.map(build, sections)
+        for done, (section, data) in enumerate(zip(sections, built, strict=True), 1):
+            lay_out(session.workspace, section, data)
+            progress.advance(done)
+
+
+def _session(workspace: Path, exam: Exam | None, edition: str) -> Session:
     if workspace.exists() and not workspace.is_dir():
         raise ExamError(f"{workspace} is a file; the workspace must be a directory: name another.")
     try:
-        return start_session(workspace, PRACTICE, edition, "cpu")
+        session = start_session(workspace, exam or load_exam(PRACTICE), edition, "cpu")
     except WorkspaceMoved as moved:
-        return adopt(moved.session, moved.workspace)
+        session = adopt(moved.session, moved.workspace)
+    if exam is not None and session.rules != exam:
+        raise ExamError(
+            f"{session.workspace} already sits the exam {session.exam}, by the rules that its file "
+            "had then: name another --workspace for another exam, or leave out --exam to go on."
+        )
+    return session

@@ -13,6 +13,7 @@ import pytest
 
 from exam_cli.cli.main import main
 from exam_cli.config.edition import DEFAULT_EDITION
+from exam_cli.config.exam import load_exam
 from exam_cli.session.session import Session, start_session
 
 
@@ -69,4 +70,4 @@ def no_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
     """A session whose workspace is the current directory's `workspace`."""
     monkeypatch.chdir(tmp_path)
-    return start_session(tmp_path / "workspace", "practice", DEFAULT_EDITION, "cpu")
+    return start_session(tmp_path / "workspace", load_exam("practice"), DEFAULT_EDITION, "cpu")

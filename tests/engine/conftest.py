@@ -12,7 +12,7 @@ from exam_cli.config.section import Section
 from exam_cli.engine.port import Engine
 from exam_cli.grading.environment import Environment
 from exam_cli.images.build import Images, architecture_of
-from exam_cli.sections.catalog import find_section
+from exam_cli.sections.catalog import shipped_section
 from exam_cli.sections.vault import SectionData, section_data
 from tests.engine.models import Models, make_models
 from tests.engine.road import Road
@@ -23,7 +23,7 @@ SEED = bytes(range(32))
 @pytest.fixture(scope="session")
 def sections() -> dict[int, Section]:
     """The two sections whose models are graded here: numbers in, and text in."""
-    return {number: find_section(number) for number in (1, 4)}
+    return {number: shipped_section(number) for number in (1, 4)}
 
 
 @pytest.fixture(scope="session")

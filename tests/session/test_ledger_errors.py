@@ -128,6 +128,7 @@ def test_full_by_sqlites_own_count(path: Path) -> None:
 FILL = """
 import os, sys
 from pathlib import Path
+from exam_cli.config.exam import Exam
 from exam_cli.errors import DiskFull
 from exam_cli.session.ledger import Ledger
 from exam_cli.session.session import start_session
@@ -151,7 +152,7 @@ for leave in range(0, 260_000, 4096):
         assert str(path) in str(error), error
         said += 1
     try:
-        start_session(disk / f"workspace{leave}", "a", "b", "c")
+        start_session(disk / f"workspace{leave}", Exam(exam="a"), "b", "c")
     except DiskFull as error:
         said += 1
     ballast.unlink()

@@ -10,6 +10,7 @@ from stat import S_IMODE
 
 import pytest
 
+from exam_cli.config.exam import Exam
 from exam_cli.errors import ExamError
 from exam_cli.session.ledger import Ledger
 from exam_cli.session.session import (
@@ -25,7 +26,7 @@ from exam_cli.session.session import (
 
 
 def start(workspace: Path) -> Session:
-    return start_session(workspace, "practice", "2.15", "cpu")
+    return start_session(workspace, Exam(exam="practice"), "2.15", "cpu")
 
 
 def sentence_of(start: Path) -> str:
@@ -63,7 +64,8 @@ def test_a_new_session_is_on_the_disk_and_private(
     assert S_IMODE(session.directory.stat().st_mode) == 0o700
     assert S_IMODE(session.directory.parent.stat().st_mode) == 0o700
     names = {path.name: S_IMODE(path.stat().st_mode) for path in session.directory.iterdir()}
-    assert names == {"session.json": 0o600, "seed": 0o600, "ledger.sqlite": 0o600}
+    assert set(names) == {"session.json", "exam.json", "seed", "ledger.sqlite"}
+    assert set(names.values()) == {0o600}
     assert session.vault.parent == session.snapshots.parent == session.directory
     with Ledger(session.ledger_path) as ledger:
         assert ledger.events() == []
@@ -71,7 +73,7 @@ def test_a_new_session_is_on_the_disk_and_private(
 
 def test_starting_again_changes_nothing(session: Session, workspace: Path) -> None:
     seed = session.seed
-    assert start_session(workspace, "other", "9.9", "gpu") == session
+    assert start_session(workspace, Exam(exam="other"), "9.9", "gpu") == session
     assert session.seed == seed
     assert all_sessions() == [session]
 

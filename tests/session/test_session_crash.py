@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from exam_cli.config.exam import Exam
 from exam_cli.errors import ExamError
 from exam_cli.files import locked
 from exam_cli.session.ledger import Ledger
@@ -25,7 +26,7 @@ from tests.session.kill import killed_at_line
 
 
 def start(workspace: Path) -> Session:
-    return start_session(workspace, "practice", "2.15", "cpu")
+    return start_session(workspace, Exam(exam="practice"), "2.15", "cpu")
 
 
 def test_many_at_once_get_one_session(tmp_path: Path) -> None:

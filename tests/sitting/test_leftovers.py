@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from exam_cli.config.exam import Exam
 from exam_cli.engine.fake import FakeEngine
 from exam_cli.engine.port import ContainerSpec, Limits
 from exam_cli.session.session import Session, start_session
@@ -28,7 +29,7 @@ with grading(session):
 
 @pytest.fixture
 def session(tmp_path: Path) -> Session:
-    return start_session(tmp_path / "workspace", "practice", "tf2.21", "cpu")
+    return start_session(tmp_path / "workspace", Exam(exam="practice"), "tf2.21", "cpu")
 
 
 @pytest.fixture

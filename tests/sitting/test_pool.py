@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from exam_cli.config.edition import load_edition
+from exam_cli.config.exam import Exam
 from exam_cli.engine.fake import FakeEngine
 from exam_cli.engine.port import ContainerSpec, Limits
 from exam_cli.images.build import references
@@ -28,7 +29,7 @@ def engine() -> Iterator[FakeEngine]:
 
 @pytest.fixture
 def session(tmp_path: Path) -> Session:
-    return start_session(tmp_path / "workspace", "practice", "tf2.21", "cpu")
+    return start_session(tmp_path / "workspace", Exam(exam="practice"), "tf2.21", "cpu")
 
 
 def open_workspace(engine: FakeEngine, session: Session) -> None:

@@ -10,7 +10,7 @@ from exam_cli.engine.fake import FakeEngine
 from exam_cli.grading.environment import Environment
 from exam_cli.grading.predictor import predictor_needs
 from exam_cli.paths import resource
-from exam_cli.sections.catalog import find_section
+from exam_cli.sections.catalog import shipped_section
 from exam_cli.session.session import Session
 from exam_cli.workspace.container import workspace_spec
 
@@ -37,7 +37,7 @@ def test_the_workspace_is_the_one_that_up_starts(services: dict[str, Any], tmp_p
 
 def test_the_grader_has_the_walls_that_a_grade_has(services: dict[str, Any]) -> None:
     environment = Environment(FakeEngine(), "image", "tf2.21", "cpu", "2.21.0", "3.15.1")
-    spec = environment.container("predictor", predictor_needs(find_section(1)))
+    spec = environment.container("predictor", predictor_needs(shipped_section(1)))
     service = services["grader"]
     assert tuple(service["command"]) == tuple(spec.command)
     assert service["user"] == spec.user

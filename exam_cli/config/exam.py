@@ -1,0 +1,114 @@
+"""exam.yaml: which sections are sat, by which rules."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from exam_cli.config.load import Strict, load
+from exam_cli.errors import ExamError
+from exam_cli.paths import resource
+
+Feedback = Literal["scores", "summary", "full"]
+Counting = Literal["last", "best"]
+
+_DURATION = re.compile(r"(?:(\d{1,3})h)?(?:(\d{1,4})m)?")
+_FORM = Annotated[str, Field(pattern=r"^[a-z]$")]
+
+
+class Choice(Strict):
+    """One section of an exam: a shipped one by its number, or a folder of the examiner's own."""
+
+    section: Annotated[int, Field(gt=0)] | None = None
+    form: _FORM | None = None  # the exam's, unless told
+    folder: Path | None = None  # beside exam.yaml, unless absolute
+    weight: Annotated[float, Field(gt=0, le=1000)] | None = None  # the section's, unless told
+
+    @model_validator(mode="after")
+    def _names_one(self) -> Self:
+        if (self.section is None) == (self.folder is None):
+            raise ValueError("name a section either by `section`, its number, or by `folder`")
+        if self.folder is not None and self.form is not None:
+            raise ValueError("a `folder` has the one form that its section.yaml says: leave it out")
+        return self
+
+
+class Exam(Strict):
+    """The rules of an exam.
+
+    Args:
+        exam: short name, in lower case.
+        title: for people.
+        duration: such as 5h, 90m or 1h30m; None for no limit.
+        pass_mark: of 100.
+        attempts: gradings that a section may have; None for any number.
+        feedback: what a grade tells: the score; the metric, too; or also what the next score needs.
+        counts: which grading of a section counts.
+        seed: the hidden data is drawn from it, so that all who sit this exam get the same; None for
+            a random one each time. Whoever knows it can draw the hidden data.
+        form: of the sections that name none.
+        sections: None for all that there are.
+    """
+
+    exam: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,39}$")]
+    title: str = ""
+    duration: str | None = "5h"
+    pass_mark: Annotated[float, Field(ge=0, le=100)] = 90
+    attempts: Annotated[int, Field(gt=0)] | None = None
+    feedback: Feedback = "full"
+    counts: Counting = "last"
+    seed: Annotated[str, Field(min_length=12)] | None = None
+    form: _FORM = "a"
+    sections: Annotated[tuple[Choice, ...], Field(min_length=1)] | None = None
+
+    @field_validator("duration")
+    @classmethod
+    def _is_a_duration(cls, value: str | None) -> str | None:
+        if value is not None and not _seconds(value):
+            raise ValueError(f"{value!r} is no duration: write 5h, 90m or 1h30m, or null for none")
+        return value
+
+    @model_validator(mode="after")
+    def _names_each_section_once(self) -> Self:
+        numbers = [one.section for one in self.sections or () if one.section is not None]
+        twice = sorted({number for number in numbers if numbers.count(number) > 1})
+        if twice:
+            raise ValueError(f"section {twice[0]} stands there more than once: choose one form")
+        return self
+
+    @property
+    def seconds(self) -> int | None:
+        """The duration in seconds, None for no limit."""
+        return None if self.duration is None else _seconds(self.duration)
+
+
+def _seconds(duration: str) -> int | None:
+    found = _DURATION.fullmatch(duration)
+    return found and 3600 * int(found[1] or 0) + 60 * int(found[2] or 0)
+
+
+def load_exam(name: str) -> Exam:
+    """Return the exam in the file `name`, or the shipped one of that name.
+
+    Raises `ExamError` that lists what is wrong with the file, or which exams there are.
+    """
+    path = Path(name)
+    if not path.exists():
+        shipped = {one.stem: one for one in resource("sections", "exams").glob("*.yaml")}
+        if name not in shipped:
+            known = ", ".join(sorted(shipped))
+            raise ExamError(f"There is no file {name}: name an exam.yaml, or one of {known}.")
+        path = shipped[name]
+    exam = load(path, Exam)
+    if exam.sections is None:
+        return exam
+    resolved = tuple(
+        one.model_copy(update={"folder": (path.resolve().parent / one.folder).resolve()})
+        if one.folder
+        else one
+        for one in exam.sections
+    )
+    return exam.model_copy(update={"sections": resolved})

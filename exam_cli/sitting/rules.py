@@ -1,0 +1,86 @@
+"""What an exam's rules say about a session now: who may still grade, and what it comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from exam_cli.config.exam import Counting
+from exam_cli.config.section import Section
+from exam_cli.errors import ExamError
+from exam_cli.files import locked
+from exam_cli.session.clock import clock
+from exam_cli.session.ledger import Ledger
+from exam_cli.session.session import Session
+
+FULL_SCORE = 5
+
+
+@contextmanager
+def attempting(section: Section, session: Session) -> Iterator[None]:
+    """Let a grading of `section` through if the exam allows one more.
+
+    Where attempts are limited, one is made at a time, so that two commands cannot share the last.
+    Raises `ExamError` when the time is up or the attempts are used up.
+    """
+    rules = session.rules
+    if rules.attempts is None:
+        _refuse_if_over(section, session)
+        yield
+        return
+    with locked(session.directory / f"attempts-{section.section}.lock"):
+        _refuse_if_over(section, session)
+        yield
+
+
+def _refuse_if_over(section: Section, session: Session) -> None:
+    rules = session.rules
+    with Ledger(session.ledger_path) as ledger:
+        now = clock(ledger, rules.seconds, datetime.now(UTC))
+        used = len(ledger.attempts(section.section))
+    if now.seconds_left == 0:
+        raise ExamError(
+            f"The time of the exam {rules.exam} is up: what was graded before counts.",
+            reason="time_up",
+        )
+    if rules.attempts is not None and used >= rules.attempts:
+        raise ExamError(
+            f"Section {section.section} has had all {rules.attempts} attempts that the exam "
+            f"{rules.exam} allows: the {rules.counts} one counts.",
+            reason="no_attempts_left",
+        )
+
+
+def counting(
+    section: Section, attempts: list[dict[str, Any]], counts: Counting
+) -> dict[str, Any] | None:
+    """Return the attempt that counts for a section, None without one; a payload of the ledger.
+
+    The last one counts whatever came of it; the best one is that of the highest score and, among
+    equals, of the best metric. Attempts that failed by our own fault are not among `attempts`.
+    """
+    if counts == "last":
+        return attempts[-1] if attempts else None
+    return best(section, attempts)
+
+
+def best(section: Section, attempts: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the scored attempt of the highest score and, among equals, of the best metric."""
+    better = -1 if section.metric.better == "lower" else 1
+    scored = [payload for payload in attempts if payload["verdict"] == "scored"]
+    return max(
+        scored, key=lambda one: (one["score"], better * one["metric"]["value"]), default=None
+    )
+
+
+def total(weighted: list[tuple[float, dict[str, Any] | None]]) -> float:
+    """Return the result in points of 100: sum(weight * score / 5) / sum(weight) * 100.
+
+    Args:
+        weighted: a section's weight and the attempt that counts for it; None counts 0.
+    """
+    weights = sum(weight for weight, _ in weighted)
+    points: float = sum(weight * one["score"] for weight, one in weighted if one is not None)
+    return 100 * points / (FULL_SCORE * weights)
