@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from exam_cli.config.section import Section
-from exam_cli.sections.catalog import find_section
+from exam_cli.sections.catalog import shipped_section
 
 HDF5 = b"\x89HDF\r\n\x1a\n" + bytes(100)
 
@@ -36,7 +36,7 @@ def keras_bytes(
 @pytest.fixture
 def section() -> Section:
     """Section 1, but for a size limit of 1 MB."""
-    found = find_section(1)
+    found = shipped_section(1)
     contract = found.contract.model_copy(update={"max_megabytes": 1})
     return found.model_copy(update={"contract": contract})
 

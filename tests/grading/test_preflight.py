@@ -19,7 +19,7 @@ from exam_cli.config.section import Section
 from exam_cli.grading.intake import Submission, SubmittedFile, take
 from exam_cli.grading.preflight import saved_with, version_text
 from exam_cli.grading.verdict import ModelRecord, Rejection
-from exam_cli.sections.catalog import find_section
+from exam_cli.sections.catalog import shipped_section
 from tests.grading.conftest import HDF5, keras_bytes
 
 Look = Callable[[bytes], str | None]
@@ -150,7 +150,7 @@ def test_no_damage_raises_anything_else(data: st.DataObject) -> None:
         copy = SubmittedFile("model.keras", Path(file.name), len(content))
         submission = Submission(record, "keras", "model.keras", (copy,))
         try:
-            version = saved_with(submission, find_section(1))
+            version = saved_with(submission, shipped_section(1))
         except Rejection as rejection:
             assert rejection.reason in ("not_a_model", "too_large")
         else:
