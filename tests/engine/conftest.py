@@ -15,7 +15,7 @@ from exam_cli.images.build import Images, architecture_of
 from exam_cli.sections.catalog import shipped_section
 from exam_cli.sections.vault import SectionData, section_data
 from tests.engine.models import Models, make_models
-from tests.engine.road import Road
+from tests.engine.road import Road, candidate
 
 SEED = bytes(range(32))
 
@@ -81,13 +81,6 @@ def road(
     docker_engine: Engine, edition_images: Images, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Road]:
     """A candidate who has just typed `exam up`."""
-    road = Road(tmp_path_factory.mktemp("sitting"), tmp_path_factory.mktemp("home"))
-    try:
-        up = road.exam("up", "--port", "0", "--json")
-        assert up.status == 0, up
+    places = tmp_path_factory.mktemp("sitting"), tmp_path_factory.mktemp("home")
+    with candidate(docker_engine, *places) as road:
         yield road
-    finally:
-        for record in (road.home / "sessions").glob("[!.]*"):
-            for state in docker_engine.find({"exam.session": record.name}):
-                docker_engine.remove(state.id)
-            docker_engine.remove_volume(f"exam-{record.name}-home")

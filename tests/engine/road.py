@@ -8,11 +8,13 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from exam_cli.engine.port import Engine
 from exam_cli.session.ledger import Ledger
 
 EXAM = (str(Path(sys.executable).with_name("exam")),)
@@ -86,6 +88,21 @@ class Road:
         """What is wrong with the ledger's chain."""
         with Ledger(self.record() / "ledger.sqlite") as ledger:
             return ledger.problems()
+
+
+@contextmanager
+def candidate(engine: Engine, directory: Path, home: Path, *options: str) -> Iterator[Road]:
+    """Yield a candidate who has just typed `exam up`; leave nothing of theirs on the engine."""
+    road = Road(directory, home)
+    try:
+        up = road.exam("up", "--port", "0", "--json", *options)
+        assert up.status == 0, up
+        yield road
+    finally:
+        for record in (road.home / "sessions").glob("[!.]*"):
+            for state in engine.find({"exam.session": record.name}):
+                engine.remove(state.id)
+            engine.remove_volume(f"exam-{record.name}-home")
 
 
 @dataclass(frozen=True)

@@ -22,34 +22,25 @@ import docker
 import pytest
 import websocket
 
+from exam_cli.config.exam import load_exam
 from exam_cli.engine.port import Engine
 from exam_cli.paths import resource
+from exam_cli.sections.catalog import sections_of
 from tests.engine.road import Road, http
 
 pytestmark = pytest.mark.engine
 
-DIRECTORIES = {1: "1-regression", 4: "4-nlp"}
+DIRECTORIES = {one.section: one.directory for one in sections_of(load_exam("practice"))}
 FIELDS = {
     "": "section slug verdict reason message score max_score metric set attempt model environment "
     "isolation seconds",
-    "metric": "name value next_band",
+    "metric": "name value next_band noise borderline",
     "set": "name sha256",
     "model": "path sha256 bytes format",
     "environment": "edition variant image tensorflow python",
     "isolation": "runtime network",
     "seconds": "total predict",
 }
-NOTEBOOK = [
-    "import keras\nfrom starter import CLASSES, TOKENS, load, load_vocabulary, tokenize",
-    "texts, labels = load('train.jsonl')\nvocabulary = load_vocabulary('vocabulary.txt')\n"
-    "tokens = tokenize(texts[:4000], vocabulary)",
-    "model = keras.Sequential([keras.Input((TOKENS,), dtype='int32'),\n"
-    "    keras.layers.Embedding(len(vocabulary) + 2, 16), keras.layers.GlobalAveragePooling1D(),\n"
-    "    keras.layers.Dense(CLASSES, activation='softmax')])\n"
-    "model.compile('adam', 'sparse_categorical_crossentropy', metrics=['accuracy'])\n"
-    "history = model.fit(tokens, labels[:4000], epochs=1, verbose=0)",
-    "model.save('model.keras')\nprint('saved', sorted(history.history))",
-]
 
 
 @pytest.fixture(scope="module")
@@ -85,9 +76,11 @@ def test_up_lays_out_a_workspace_that_is_the_caller_s(road: Road, up: dict[str, 
     assert sorted(up["sections"]) == sorted(DIRECTORIES.values())
     for name in ("1-regression/train.csv", "4-nlp/train.jsonl", "4-nlp/vocabulary.txt"):
         assert (road.workspace / name).stat().st_size > 1000
+    given = [path.stat().st_size for path in road.workspace.rglob("*") if path.is_file()]
+    assert sum(given) < 60e6
     for directory in DIRECTORIES.values():
         inside = {path.name for path in (road.workspace / directory).iterdir()}
-        assert {"task.md", "starter.py"} <= inside
+        assert {"task.md", "starter.py", "starter.ipynb"} <= inside
         assert inside.isdisjoint({"reference.py", "baseline.py", "dataset.py", "section.yaml"})
     for path in [road.workspace, *road.workspace.rglob("*")]:
         assert (path.stat().st_uid, path.stat().st_gid) == (os.getuid(), os.getgid()), path
@@ -153,19 +146,11 @@ class TestJupyter:
 
     def test_a_notebook_trains_and_saves_a_model(self, road: Road, up: dict[str, Any]) -> None:
         base, token = base_of(up), up["token"]
-        cells = [
-            {"cell_type": "code", "source": source, "metadata": {}, "outputs": []}
-            for source in NOTEBOOK
-        ]
-        notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
-        path = "4-nlp/work.ipynb"
-        made = http(
-            f"{base}/api/contents/{path}",
-            method="PUT",
-            token=token,
-            content={"type": "notebook", "content": notebook},
-        )
-        assert made.status == 201, made
+        path = "4-nlp/starter.ipynb"
+        opened = http(f"{base}/api/contents/{path}", token=token)
+        assert opened.status == 200, opened
+        cells = opened.json["content"]["cells"]
+        code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
         session = http(
             f"{base}/api/sessions",
             method="POST",
@@ -173,17 +158,17 @@ class TestJupyter:
             content={
                 "path": path,
                 "type": "notebook",
-                "name": "work",
+                "name": "starter",
                 "kernel": {"name": "python3"},
             },
         )
         assert session.status == 201, session
         kernel = session.json["kernel"]["id"]
-        said = run_cells(base, token, kernel, NOTEBOOK)
-        assert "saved ['accuracy', 'loss']" in said
+        said = run_cells(base, token, kernel, code)
+        assert "accuracy" in said
         ended = http(f"{base}/api/sessions/{session.json['id']}", method="DELETE", token=token)
         assert ended.status == 204
-        for name in ("model.keras", "work.ipynb"):
+        for name in ("model.keras", "starter.ipynb"):
             about = (road.workspace / "4-nlp" / name).stat()
             assert (about.st_uid, about.st_gid) == (os.getuid(), os.getgid())
 
