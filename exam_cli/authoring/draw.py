@@ -28,13 +28,17 @@ def main() -> None:
     told = json.load(sys.stdin)
     names = [rung["name"] for rung in told["rungs"]]
     figure, axes = plt.subplots(figsize=(1.6 + 1.35 * len(names), 5.2))
-    values = [end for rung in told["rungs"] for point in rung["points"] for end in point[1:]]
-    least, most = limits(values, told["bands"])
+    least, most = limits(told)
     shade(axes, told, least, most)
     for column, rung in enumerate(told["rungs"]):
         count = len(rung["points"])
         for place, (which, value, low, high) in enumerate(rung["points"]):
             x = column + 0.7 * ((place + 0.5) / count - 0.5)
+            if not least <= value <= most:  # far off: an arrow at the edge says where
+                mark, edge = ("^", most) if value > most else ("v", least)
+                axes.plot([x], [edge], mark, color=COLOURS[which], markersize=5, clip_on=False)
+                continue
+            low, high = max(low, least), min(high, most)
             axes.plot([x, x], [low, high], color=COLOURS[which], linewidth=1.1, zorder=3)
             axes.plot([x], [value], "o", color=COLOURS[which], markersize=3.2, zorder=4)
     for which, colour in COLOURS.items():
@@ -53,11 +57,18 @@ def main() -> None:
     sys.stdout.buffer.write(out.getvalue())
 
 
-def limits(values: "list[float]", bands: "list[float]") -> "tuple[float, float]":
-    """Return the ends of the axis: all points, all thresholds, and some air."""
-    least, most = min([*values, *bands]), max([*values, *bands])
-    air = 0.06 * (most - least)
-    return least - air, most + air
+def limits(told) -> "tuple[float, float]":  # type: ignore[no-untyped-def]
+    """Return the ends of the axis: the bands, what is better, and a little of what scores 0.
+
+    A baseline far below band 1 would press all bands into a few millimetres.
+    """
+    bands = told["bands"]
+    span = abs(bands[0] - bands[-1])
+    values = [end for rung in told["rungs"] for point in rung["points"] for end in point[1:]]
+    ends = [*values, *bands]
+    if told["better"] == "lower":
+        return min(ends) - 0.06 * span, min(max(ends), bands[0] + 0.5 * span) + 0.03 * span
+    return max(min(ends), bands[0] - 0.5 * span) - 0.03 * span, max(ends) + 0.06 * span
 
 
 def shade(axes, told, least, most) -> None:  # type: ignore[no-untyped-def]

@@ -55,7 +55,7 @@ def _points(report: Report) -> dict[str, Any]:
     section, found = report.section, report.measurements
     unit = f" ({section.metric.unit})" if section.metric.unit else ""
     rungs: list[tuple[str, Sequence[Measured]]] = list(found.ladder.items())
-    rungs.append((f"{typical_of(section)},\nlabels shuffled", found.shuffled))
+    rungs.append((f"{typical_of(section)},\nshuffled", found.shuffled))
     return {
         "title": f"Section {section.section}, form {section.form}: {section.title}",
         "metric": f"{section.metric.name}{unit}, {section.metric.better} is better",

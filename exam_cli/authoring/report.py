@@ -10,16 +10,16 @@ from typing import Any
 
 from exam_cli.authoring.check import Report, typical_of
 from exam_cli.authoring.results import Measured
-from exam_cli.authoring.rules import number, score
+from exam_cli.authoring.rules import number, score, threshold
 from exam_cli.config.section import Section
 
-COLUMNS = ("Model", "Metric", "Least to most", "Score", "Same score", "Train", "Predict", "Size")
+COLUMNS = ("Model", "Mean", "Range", "Score", "Same", "Train s", "Predict s", "MB")
 
 
 def rows(report: Report) -> list[list[str]]:
     """Return one row of text for each rung that was trained, and for shuffled labels."""
     found = report.measurements
-    named = {**found.ladder, f"{typical_of(report.section)}, labels shuffled": found.shuffled}
+    named = {**found.ladder, f"{typical_of(report.section)}, shuffled": found.shuffled}
     return [_row(report.section, name, ones) for name, ones in named.items() if ones]
 
 
@@ -31,12 +31,12 @@ def _row(section: Section, name: str, ones: Sequence[Measured]) -> list[str]:
     return [
         name,
         number(fmean(values)),
-        f"{number(min(values))} to {number(max(values))}",
-        " or ".join(str(value) for value in given),
-        f"{same} of {len(ones)}",
-        f"{fmean(one.train_seconds for one in ones):.0f} s",
-        f"{fmean(one.predict_seconds for one in ones):.1f} s",
-        f"{fmean(one.model_bytes for one in ones) / 1e6:.1f} MB",
+        f"{number(min(values))} - {number(max(values))}",
+        ", ".join(str(value) for value in given),
+        f"{same}/{len(ones)}",
+        f"{fmean(one.train_seconds for one in ones):.0f}",
+        f"{fmean(one.predict_seconds for one in ones):.1f}",
+        f"{fmean(one.model_bytes for one in ones) / 1e6:.1f}",
     ]
 
 
@@ -75,7 +75,7 @@ def markdown(report: Report) -> str:
     cpus = sorted({one.cpus for ones in found.ladder.values() for one in ones})
     unit = f", {section.metric.unit}" if section.metric.unit else ""
     word = "at most" if section.metric.better == "lower" else "at least"
-    bands = ", ".join(number(value) for value in section.bands)
+    bands = ", ".join(threshold(value) for value in section.bands)
     lines = [
         f"# Section {section.section}, form {section.form}: {section.title}, calibration",
         "",
@@ -90,8 +90,9 @@ def markdown(report: Report) -> str:
         f"- Each model had {' or '.join(f'{n:g}' for n in cpus)} of {report.cores} cores; seconds "
         "are means and leave out the import of TensorFlow.",
         "",
-        "Every metric is taken over both hidden sets of all seeds. *Same score* counts the seeds "
-        "on which probe and final set give the same score.",
+        "Mean and range are taken over both hidden sets of all seeds. *Same* counts the seeds on "
+        "which probe and final set give the same score; *shuffled* is a model trained on files "
+        "whose labels were dealt out at random.",
         "",
         f"| {' | '.join(COLUMNS)} |",
         f"| --- |{' ---: |' * (len(COLUMNS) - 1)}",

@@ -57,16 +57,16 @@ def score(section: Section, interval: Interval) -> int:
 def reference_is_safe(found: Measurements) -> Iterator[str]:
     """The whole interval of the last rung is in band 5, on every seed and set."""
     section = found.section
-    threshold = section.bands[-1]
+    bound = section.bands[-1]
     name = section.ladder[-1]
     for one in found.ladder.get(name, ()):
         for which, interval in one.sets.items():
             lower = section.metric.better == "lower"
             worst = interval.high if lower else interval.low
-            if worst > threshold if lower else worst < threshold:
+            if worst > bound if lower else worst < bound:
                 yield (
                     f"{name} on seed {one.seed}, {which}: {_interval(interval)} is not wholly in "
-                    f"band 5 ({'at most' if lower else 'at least'} {number(threshold)})."
+                    f"band 5 ({'at most' if lower else 'at least'} {threshold(bound)})."
                 )
 
 
@@ -240,6 +240,11 @@ def number(value: float) -> str:
     if abs(value) >= 1000:
         return f"{value:,.0f}"
     return f"{value:.1f}" if abs(value) >= 100 else f"{value:.4g}"
+
+
+def threshold(value: float) -> str:
+    """Return a threshold as its author wrote it."""
+    return f"{value:,.10g}"
 
 
 def _interval(interval: Interval) -> str:

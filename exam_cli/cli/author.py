@@ -108,13 +108,18 @@ def check(
 def _show(report: object) -> None:
     from exam_cli.authoring.check import Report
     from exam_cli.authoring.report import COLUMNS, rows
-    from exam_cli.cli.screen import show, table_of
+    from exam_cli.cli.screen import show
 
     assert isinstance(report, Report)
-    table = table_of(*COLUMNS, title=f"{report.section.folder.name}: {report.section.title}")
-    for row in rows(report):
-        table.add_row(*row)
-    show(table)
+    show(f"{report.section.folder.name}: {report.section.title}\n")
+    # Not a `rich` table: it would cut numbers off where the terminal is narrow.
+    lines = [list(COLUMNS), *rows(report)]
+    widths = [max(len(line[place]) for line in lines) for place in range(len(COLUMNS))]
+    for line in lines:
+        cells = [line[0].ljust(widths[0])]
+        cells += [cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)]
+        show("  ".join(cells))
+    show("")
     for one in report.judgements:
         show(f"{'ok  ' if one.holds else 'FAIL'}  {one.rule}")
         for problem in one.problems:
