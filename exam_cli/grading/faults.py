@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from exam_cli.config.section import InputForm, Section
 from exam_cli.engine.port import ContainerState
 from exam_cli.errors import OurFault
+from exam_cli.grading import shapes
 from exam_cli.grading.environment import Environment
 from exam_cli.grading.preflight import version_text
 from exam_cli.grading.verdict import Rejection
 
-_MAX_DIMENSIONS = 6
-_MAX_NUMBER = 999_999  # more digits could carry the hidden inputs out
 _DTYPES = frozenset(
     ["string", "bool", "bfloat16", "complex64", "complex128"]
     + [f"float{bits}" for bits in (16, 32, 64)]
@@ -52,6 +51,22 @@ def not_finite(count: int) -> Rejection:
     )
 
 
+def no_probabilities(kind: object, section: Section) -> Rejection:
+    """The metric needs probabilities and got numbers outside 0..1 (logits), or odd sums."""
+    if kind == "sums":
+        return Rejection(
+            "wrong_output",
+            "The model's probabilities do not add up to 1 in a row: end it with one softmax over "
+            "all classes, not with a sigmoid for each.",
+        )
+    last = "sigmoid" if section.contract.output.shape == (1,) else "softmax"
+    return Rejection(
+        "wrong_output",
+        f"The model returns logits (numbers outside 0 to 1) where {section.metric.name} needs "
+        f"probabilities: add a {last} at its end.",
+    )
+
+
 def ended(state: ContainerState | None, section: Section) -> Exception:
     """The container ended without an answer: tell why by what the engine saw."""
     if state is None:
@@ -82,17 +97,22 @@ def from_predictor(
     saved_with: str | None,
     section: Section,
     environment: Environment,
+    others: Sequence[shapes.Other] = (),
 ) -> Rejection:
-    """Turn the predictor's fault frame into a rejection, trusting nothing but its numbers."""
+    """Turn the predictor's fault frame into a rejection, trusting nothing but its numbers.
+
+    `others` are the directories and contracts of the exam's other sections: the model may be for
+    one of them.
+    """
     raw = header.get("detail")
     detail: Mapping[str, Any] = raw if isinstance(raw, dict) else {}
     match header.get("reason"):
         case "load_failed":
             return _load_failed(detail, saved_with, environment)
         case "wrong_input":
-            return _wrong_input(detail, section)
+            return _wrong_input(detail, section, others)
         case "wrong_output":
-            return _wrong_output(detail, section)
+            return _wrong_output(detail, section, others)
         case "out_of_memory":
             return _out_of_memory(section)
         case _:
@@ -127,9 +147,11 @@ def _load_failed(
     )
 
 
-def _wrong_input(detail: Mapping[str, Any], section: Section) -> Rejection:
+def _wrong_input(
+    detail: Mapping[str, Any], section: Section, others: Sequence[shapes.Other]
+) -> Rejection:
     expected = " or ".join(_form(form) for form in section.contract.inputs)
-    count, batch = _number(detail.get("inputs")), _number(detail.get("batch"))
+    count, batch = shapes.number(detail.get("inputs")), shapes.number(detail.get("batch"))
     got = detail.get("got")
     if count is not None:
         return Rejection(
@@ -140,18 +162,24 @@ def _wrong_input(detail: Mapping[str, Any], section: Section) -> Rejection:
             "wrong_input",
             f"The model takes batches of exactly {batch} rows; leave the batch size open (None).",
         )
-    told = _shape(got.get("shape")) if isinstance(got, dict) else None
-    if isinstance(got, dict) and told:
-        dtype = got.get("dtype")
-        known = dtype if isinstance(dtype, str) and dtype in _DTYPES else "unknown"
-        return Rejection("wrong_input", f"The model takes {known} {told}; it must take {expected}.")
-    return Rejection("wrong_input", f"The model must take {expected}.")
+    told = shapes.shape(got.get("shape")) if isinstance(got, dict) else None
+    if not isinstance(got, dict) or told is None:
+        return Rejection("wrong_input", f"The model must take {expected}.")
+    dtype = got.get("dtype")
+    known = dtype if isinstance(dtype, str) and dtype in _DTYPES else "unknown"
+    advice = shapes.another_section(got, None, others)
+    advice = advice or shapes.on_input(told[1:], section.contract.inputs)
+    return _with(
+        advice, "wrong_input", f"The model takes {known} {_text(told)}; it must take {expected}."
+    )
 
 
-def _wrong_output(detail: Mapping[str, Any], section: Section) -> Rejection:
+def _wrong_output(
+    detail: Mapping[str, Any], section: Section, others: Sequence[shapes.Other]
+) -> Rejection:
     output = section.contract.output
     expected = f"{output.dtype} {_rows(output.shape)}"
-    outputs, got = _number(detail.get("outputs")), _shape(detail.get("got"), rows=True)
+    outputs, got = shapes.number(detail.get("outputs")), shapes.shape(detail.get("got"))
     if outputs is not None:
         return Rejection(
             "wrong_output", f"The model returns {outputs} outputs; it must return one: {expected}."
@@ -160,32 +188,39 @@ def _wrong_output(detail: Mapping[str, Any], section: Section) -> Rejection:
         return Rejection("wrong_output", f"The model must return numbers: {expected}.")
     if detail.get("rows") is not None:
         return Rejection("wrong_output", f"The model must return one prediction a row: {expected}.")
-    if got:
-        return Rejection("wrong_output", f"The model returns {got}; it must return {expected}.")
-    return Rejection("wrong_output", f"The model must return {expected}.")
+    if got is None:
+        return Rejection("wrong_output", f"The model must return {expected}.")
+    advice = shapes.another_section(detail.get("took"), got, others)
+    return _with(
+        advice or shapes.on_output(got, section),
+        "wrong_output",
+        f"The model returns {_rows(got)}; it must return {expected}.",
+    )
+
+
+def _with(advice: str | None, reason: str, sentence: str) -> Rejection:
+    return Rejection(reason, f"{sentence} {advice}" if advice else sentence)
+
+
+def remarks(header: Mapping[str, Any], section: Section) -> tuple[str, ...]:
+    """Return what to say of a model whose shapes are the agreed ones but for dimensions of one."""
+    took, gave = shapes.shape(header.get("took")), shapes.shape(header.get("gave"))
+    said = []
+    if took is not None and any(shapes.agree(took, one.shape) for one in section.contract.inputs):
+        said.append(f"The model takes {_rows(took)}: the rows were given that shape.")
+    output = section.contract.output.shape
+    if gave is not None and shapes.agree(gave, output):
+        said.append(f"The model returns {_rows(gave)}: that was taken as {_rows(output)}.")
+    return tuple(said)
 
 
 def _form(form: InputForm) -> str:
     return f"{form.dtype} {_rows(form.shape)}"
 
 
-def _rows(shape: tuple[int, ...]) -> str:
-    return (
-        "(" + ", ".join(["rows", *(str(dim) for dim in shape)]) + ("," if not shape else "") + ")"
-    )
+def _rows(row: shapes.Shape) -> str:
+    return _text(["rows", *row])
 
 
-def _number(value: object) -> int | None:
-    """Return a number that a stranger sent, or None when it is not a plain and small one."""
-    return value if type(value) is int and 0 <= value <= _MAX_NUMBER else None
-
-
-def _shape(value: object, *, rows: bool = False) -> str | None:
-    """Render a shape that a stranger sent, or None when it is not a plain one."""
-    if not isinstance(value, list) or len(value) > _MAX_DIMENSIONS:
-        return None
-    if not all(dim is None or _number(dim) is not None for dim in value):
-        return None
-    dims = ["None" if dim is None else str(dim) for dim in value]
-    dims = ["rows", *dims] if rows else dims
-    return "(" + ", ".join(dims) + ("," if len(dims) == 1 else "") + ")"
+def _text(dims: Sequence[int | str | None]) -> str:
+    return "(" + ", ".join(str(dim) for dim in dims) + ("," if len(dims) == 1 else "") + ")"

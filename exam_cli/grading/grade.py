@@ -5,27 +5,33 @@ from __future__ import annotations
 import math
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 
 from exam_cli.config.section import Section
 from exam_cli.errors import OurFault
+from exam_cli.grading import hints
 from exam_cli.grading.band import measured, score_of
 from exam_cli.grading.box import Box
 from exam_cli.grading.environment import Environment
-from exam_cli.grading.faults import not_finite
+from exam_cli.grading.faults import no_probabilities, not_finite
 from exam_cli.grading.intake import Submission
 from exam_cli.grading.predictor import PredictorRun, predict
 from exam_cli.grading.preflight import saved_with
 from exam_cli.grading.scorer import open_scorer, score
+from exam_cli.grading.shapes import Other
 from exam_cli.grading.verdict import Rejection, Verdict
 from exam_cli.sections.vault import DataSet
 
 
 def grade(
-    submission: Submission, section: Section, data: DataSet, environment: Environment
+    submission: Submission,
+    section: Section,
+    data: DataSet,
+    environment: Environment,
+    others: Sequence[Other] = (),
 ) -> Verdict:
     """Return the verdict on one submission. Writes nothing anywhere.
 
@@ -34,6 +40,8 @@ def grade(
         section: the task: contract, metric, bands, limits.
         data: the hidden set to grade on, labels included.
         environment: the engine and image to grade in.
+        others: directories and contracts of the exam's other sections: when a model does not fit,
+            it may be for one of them, and is told so.
 
     Never raises for a fault of the model or the engine: those are verdicts.
     """
@@ -42,15 +50,25 @@ def grade(
         version = saved_with(submission, section)
         assert data.labels is not None, "only sets with labels are graded on"
         with _scorer_in_waiting(environment) as scorer:
-            predictions = predict(submission, version, section, data, environment, run)
-            metric = score(scorer.result(), predictions, data.labels, section)
-        return _scored(verdict, metric, section)
+            predictions = predict(submission, version, section, data, environment, run, others)
+            found = score(scorer.result(), predictions, data.labels, section)
+        points = score_of(found.value, section)
+        verdict = replace(verdict, remarks=predictions.remarks)
+        return verdict.scored(
+            points,
+            measured(found.value, section, found.noise),
+            hints.sentence(found.hint, points, section),
+        )
 
     return _decided(submission, section, data, environment, value)
 
 
 def check(
-    submission: Submission, section: Section, sample: DataSet, environment: Environment
+    submission: Submission,
+    section: Section,
+    sample: DataSet,
+    environment: Environment,
+    others: Sequence[Other] = (),
 ) -> Verdict:
     """Return whether a submission would load and answer as agreed, on public sample inputs.
 
@@ -59,13 +77,21 @@ def check(
 
     def fit(run: PredictorRun, verdict: Verdict) -> Verdict:
         version = saved_with(submission, section)
-        predictions = predict(submission, version, section, sample, environment, run)
+        predictions = predict(submission, version, section, sample, environment, run, others)
         numbers = struct.unpack(f"<{len(predictions.data) // 4}f", predictions.data)
         bad = sum(not math.isfinite(number) for number in numbers)
         if bad:
             raise not_finite(bad)
+        if section.metric.name == "log_loss" and not -1e-6 < min(numbers) <= max(numbers) < 1.01:
+            raise no_probabilities("logits", section)
         sentence = "The model loads, takes the agreed input and returns the agreed output."
-        return replace(verdict, status="fits", reason=None, message=sentence)
+        return replace(
+            verdict,
+            status="fits",
+            reason=None,
+            message=" ".join([sentence, *predictions.remarks]),
+            remarks=predictions.remarks,
+        )
 
     return _decided(submission, section, sample, environment, fit)
 
@@ -124,20 +150,3 @@ def _image_id(environment: Environment) -> str | None:
     except OurFault:
         return None
     return image.id if image else None
-
-
-def _scored(verdict: Verdict, value: float, section: Section) -> Verdict:
-    score, metric = score_of(value, section), measured(value, section)
-    sentence = f"Scored {score} of 5"
-    if metric.next_threshold is not None:
-        word = "at most" if metric.better == "lower" else "at least"
-        need = f"{metric.name} {word} {metric.next_threshold:g}"
-        sentence += f"; {metric.next_score} needs {need}"
-    return replace(
-        verdict,
-        status="scored",
-        reason=None,
-        message=f"{sentence}.",
-        score=score,
-        measured=metric,
-    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +20,7 @@ from exam_cli.grading import faults, pool
 from exam_cli.grading.box import Box, PrintedTooMuch
 from exam_cli.grading.environment import Environment, Needs
 from exam_cli.grading.intake import Submission
+from exam_cli.grading.shapes import Other
 from exam_cli.grading.verdict import Rejection
 from exam_cli.sections.vault import DataSet
 from exam_cli.wire import FrameError, FrameTooLong, chunks, frame_start
@@ -35,10 +36,14 @@ _MODEL_COPIES = 3  # the file, its bytes while they are parsed, and the weights
 
 @dataclass(frozen=True)
 class Predictions:
-    """An array of float32 in row order: little-endian bytes and its shape, rows first."""
+    """An array of float32 in row order: little-endian bytes and its shape, rows first.
+
+    `remarks` are sentences about shapes that were made to fit.
+    """
 
     shape: tuple[int, ...]
     data: bytes
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass
@@ -58,6 +63,7 @@ def predict(
     data: DataSet,
     environment: Environment,
     run: PredictorRun,
+    others: Sequence[Other] = (),
 ) -> Predictions:
     """Return a model's predictions for every row of a data set.
 
@@ -68,6 +74,7 @@ def predict(
         data: the inputs; its labels stay here.
         environment: where to run.
         run: takes versions, seconds and what the model printed.
+        others: directories and contracts of other sections, which the model may be for.
 
     Raises `Rejection` when the model is at fault and `OurFault` when we are.
     """
@@ -91,12 +98,12 @@ def predict(
         finally:
             run.printed = bytes(box.printed)
     if frame.header.get("kind") == "fault":
-        raise faults.from_predictor(frame.header, saved_with, section, environment)
+        raise faults.from_predictor(frame.header, saved_with, section, environment, others)
     told = frame.header.get("shape")
     good = frame.header.get("kind") == "predictions" and frame.header.get("dtype") == "float32"
     if not good or told != list(shape) or len(frame.body) != 4 * math.prod(shape):
         raise Rejection("wrong_output", "The model's answer does not have the agreed shape.")
-    return Predictions(shape, frame.body)
+    return Predictions(shape, frame.body, faults.remarks(frame.header, section))
 
 
 def predictor_needs(section: Section, model_bytes: int = 0) -> Needs:

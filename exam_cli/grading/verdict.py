@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from exam_cli.config.exam import Feedback
 from exam_cli.errors import ExamError
 
 Status = Literal["scored", "fits", "rejected", "failed"]
@@ -27,6 +28,7 @@ REJECTED = (
     "crashed",
     "output_overflow",
 )
+BORDERLINE = "borderline: within the noise of the hidden sample"
 FAILED = ("engine_unreachable", "image_missing", "scorer_error", "disk_full", "internal")
 
 
@@ -42,7 +44,10 @@ class Rejection(Exception):
 
 @dataclass(frozen=True)
 class Measured:
-    """A metric's value and what the next score would need; `next_score` is None at the top."""
+    """A metric's value and what the next score would need; `next_score` is None at the top.
+
+    `noise` is the value's standard error, and `borderline` says that a threshold is that near.
+    """
 
     name: str
     value: float
@@ -50,16 +55,45 @@ class Measured:
     better: Literal["lower", "higher"]
     next_score: int | None
     next_threshold: float | None
+    noise: float | None = None
+    borderline: bool = False
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the `metric` object of `exam grade --json`."""
+    @property
+    def told_value(self) -> float:
+        """The value in four digits.
+
+        They tell how good a model is; more would tell a single label to whoever changes one
+        prediction at a time.
+        """
+        return float(f"{self.value:.4g}")
+
+    @property
+    def told_noise(self) -> float | None:
+        """The noise in two digits."""
+        return None if self.noise is None else float(f"{self.noise:.2g}")
+
+    @property
+    def need(self) -> str | None:
+        """What the next score needs, in words; None at the top."""
+        if self.next_threshold is None:
+            return None
+        word = "at most" if self.better == "lower" else "at least"
+        return f"{self.name} {word} {self.next_threshold:g}"
+
+    def as_json(self, feedback: Feedback = "full") -> dict[str, Any] | None:
+        """Return the `metric` object of `exam grade --json`, as far as `feedback` goes."""
+        if feedback == "scores":
+            return None
         following = None
-        if self.next_score is not None and self.next_threshold is not None:
+        if feedback == "full" and self.next_score is not None and self.next_threshold is not None:
             following = {"score": self.next_score, "threshold": self.next_threshold}
-        # Four digits tell how good a model is; more would tell a single label to whoever changes
-        # one prediction at a time.
-        value = float(f"{self.value:.4g}")
-        return {"name": self.name, "value": value, "next_band": following}
+        return {
+            "name": self.name,
+            "value": self.told_value,
+            "next_band": following,
+            "noise": self.told_noise,
+            "borderline": self.borderline,
+        }
 
 
 @dataclass(frozen=True)
@@ -87,7 +121,9 @@ class Verdict:
 
     `score` is 0 to 5 when scored, 0 when rejected, None when we failed. `printed` is what the model
     wrote to its standard streams, cut off: for the practice log only, never for the candidate's
-    terminal. Until something is known, it is a failure of ours.
+    terminal. `remarks` are sentences about a model that was made to fit, `hint` one about where a
+    poor score may come from; `message` has them all. Until something is known, it is a failure of
+    ours.
     """
 
     section: int
@@ -99,6 +135,8 @@ class Verdict:
     message: str = ""
     score: int | None = None
     measured: Measured | None = None
+    remarks: tuple[str, ...] = ()
+    hint: str | None = None
     set_name: str | None = None
     set_sha256: str | None = None
     model: ModelRecord | None = None
@@ -122,8 +160,35 @@ class Verdict:
         reason = fault.reason or "internal"
         return replace(self, status="failed", reason=reason, message=str(fault), score=None)
 
-    def as_json(self, attempt: int | None) -> dict[str, Any]:
-        """Return the object that `exam grade --json` prints."""
+    def scored(self, score: int, measured: Measured, hint: str | None) -> Verdict:
+        """Return this verdict with a score."""
+        found = replace(
+            self, status="scored", reason=None, score=score, measured=measured, hint=hint
+        )
+        return replace(found, message=found.told("full"))
+
+    def told(self, feedback: Feedback) -> str:
+        """Return the message as far as `feedback` goes.
+
+        Whoever may only know scores learns nothing of metric, thresholds and hints; a summary tells
+        the metric; what was done to make a model fit is told to all.
+        """
+        metric = self.measured
+        if self.status != "scored" or metric is None:
+            return self.message
+        sentence = f"Scored {self.score} of 5"
+        if feedback == "full" and metric.need:
+            sentence += f"; {metric.next_score} needs {metric.need}"
+        sentences = [f"{sentence}."]
+        if feedback != "scores" and metric.borderline:
+            sentences.append(f"That is {BORDERLINE}.")
+        sentences += self.remarks
+        if feedback == "full" and self.hint:
+            sentences.append(self.hint)
+        return " ".join(sentences)
+
+    def as_json(self, attempt: int | None, feedback: Feedback = "full") -> dict[str, Any]:
+        """Return the object that `exam grade --json` prints, as far as `feedback` goes."""
         hidden = None
         if self.set_name is not None:
             hidden = {"name": self.set_name, "sha256": self.set_sha256}
@@ -133,10 +198,10 @@ class Verdict:
             "slug": self.slug,
             "verdict": self.status,
             "reason": self.reason,
-            "message": self.message,
+            "message": self.told(feedback),
             "score": self.score,
             "max_score": 5,
-            "metric": self.measured.as_json() if self.measured else None,
+            "metric": self.measured.as_json(feedback) if self.measured else None,
             "set": hidden,
             "attempt": attempt,
             "model": self.model.as_json() if self.model else None,

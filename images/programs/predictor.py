@@ -5,7 +5,9 @@ Frames in and out, in this order:
        and then the model's files and the inputs' bytes
   out  {"kind": "received", "python", "tensorflow", "keras", "numpy"}: whatever goes wrong from
        here on is the model's doing
-  out  {"kind": "predictions", "dtype": "float32", "shape"} and the array's bytes, or
+  out  {"kind": "predictions", "dtype": "float32", "shape", "took", "gave"} and the array's bytes;
+       `took` and `gave` are the shapes of rows as the model itself has them, or null where they
+       are those agreed. Or
        {"kind": "fault", "reason", "detail"}: the model is at fault, and how
 
 Whatever the model prints goes to standard error. The host believes nothing of what comes out but
@@ -25,14 +27,26 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-# The protocol keeps the real standard output; everything else that prints meets standard error.
-ANSWER = os.dup(1)
-os.dup2(2, 1)
+# Where the answers go: a copy of standard output, once that is taken (see `take_stdout`).
+ANSWER = None
+
+
+def take_stdout():
+    """Keep standard output for the answers; everything else that prints meets standard error."""
+    global ANSWER
+    if ANSWER is None:
+        ANSWER = os.dup(1)
+        os.dup2(2, 1)
+
+
+if __name__ == "__main__":
+    take_stdout()  # before anything is imported that may print
 
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 import tensors  # noqa: E402
 import wire  # noqa: E402
+from contract import Fault, as_declared, choose_input, fit_output  # noqa: E402
 
 try:
     import keras
@@ -42,20 +56,11 @@ except ImportError:  # editions before Keras 3
 MAX_BODY = 4 << 30
 SEED = 20240501
 DIRECTORY = "/tmp/model"
-KINDS = {"string": "S", "float": "f", "int": "i", "uint": "i"}
-
-
-class Fault(Exception):
-    """The model is at fault: a stable reason, and numbers or versions that explain it."""
-
-    def __init__(self, reason, **detail):
-        super().__init__(reason)
-        self.reason = reason
-        self.detail = detail
 
 
 def answer(header, body=b""):
     """Send one frame."""
+    take_stdout()
     view = memoryview(wire.frame_bytes(header, body))
     while view:
         view = view[os.write(ANSWER, view) :]
@@ -108,7 +113,7 @@ def load(path, kind):
     if len(specs) != 1:
         raise Fault("wrong_input", inputs=len(specs))
     # Called, not `predict`ed: for a few thousand rows tracing a graph takes longer than it saves.
-    return lambda batch: model(batch, training=False), describe(specs[0].dtype, specs[0].shape)
+    return lambda batch: model(batch, training=False), describe(specs[0], model.outputs)
 
 
 def load_saved_model(path):
@@ -129,64 +134,32 @@ def load_saved_model(path):
         return next(iter(outputs.values()))
 
     predict.keep = loaded  # the function holds its variables by weak references only
-    return predict, describe(spec.dtype, spec.shape)
+    return predict, describe(spec, list(signature.structured_outputs.values()))
 
 
-def describe(dtype, shape):
-    """Return a model input's dtype and shape as plain values; None where a dimension is open."""
-    name = dtype if isinstance(dtype, str) else tf.as_dtype(dtype).name
+def describe(taken, returned):
+    """Return the spec (see contract.py) of a model's one input and its outputs."""
+    name = taken.dtype if isinstance(taken.dtype, str) else tf.as_dtype(taken.dtype).name
+    spec = {"dtype": name, "shape": plain(taken.shape)}
+    if len(returned) == 1:
+        spec["returns"] = plain(returned[0].shape)
+    return spec
+
+
+def plain(shape):
+    """Return a shape as plain values, None where a dimension is open, or None if all of it is."""
     if getattr(shape, "rank", 0) is None:
-        return {"dtype": name, "shape": None}
-    return {"dtype": name, "shape": [None if n is None else int(n) for n in shape]}
-
-
-def choose_input(contract, spec):
-    """Return the name of the accepted input that fits what the model says of its input.
-
-    Strings go to models that take strings. Numbers go to the others: Keras declares integer ids as
-    float32 unless told otherwise, so whole and broken numbers are told apart by shape alone.
-    """
-    forms = contract["inputs"]
-    if spec is None:
-        return forms[0]["name"]
-    for form in forms:
-        if not takes(spec["dtype"], form["dtype"]):
-            continue
-        if spec["shape"] is None or shapes_fit(spec["shape"], form["shape"]):
-            return form["name"]
-    raise Fault("wrong_input", got=spec, expected=forms)
-
-
-def takes(declared, form):
-    """Say whether an input of a declared dtype takes values of a form without losing anything."""
-    if "string" in (declared, form):
-        return declared == form
-    return declared.startswith(("float", "bfloat")) or not form.startswith("float")
-
-
-def shapes_fit(declared, row):
-    """Say whether a declared batch shape takes rows of a shape. Strings may come as (n, 1).
-
-    The number of rows is not looked at: Keras notes that of the first call and then takes any.
-    """
-    rest = declared[1:]
-    if rest == [1] and row == []:
-        return True
-    if len(rest) != len(row):
-        return False
-    return all(rest[axis] in (None, row[axis]) for axis in range(len(row)))
+        return None
+    return [None if n is None else int(n) for n in shape]
 
 
 def prepare(array, spec):
     """Return the inputs in the dtype and rank that the model declares."""
     if array.dtype == object:
         array = np.array([text.encode("utf-8") for text in array], dtype=object)
-        if spec and spec["shape"] is not None and len(spec["shape"]) == 2:
-            array = array[:, None]
-        return array
-    if spec and spec["dtype"] != "string":
-        return array.astype(tf.as_dtype(spec["dtype"]).as_numpy_dtype)
-    return array
+    elif spec and spec["dtype"] != "string":
+        array = array.astype(tf.as_dtype(spec["dtype"]).as_numpy_dtype)
+    return as_declared(array, spec)
 
 
 def predict_all(predict, inputs, batch):
@@ -198,7 +171,11 @@ def predict_all(predict, inputs, batch):
             rows = tf.constant(rows, dtype=tf.string)
         found = predict(rows)
         if isinstance(found, (list, tuple, dict)):
-            raise Fault("wrong_output", outputs=len(found))
+            if len(found) != 1:
+                raise Fault("wrong_output", outputs=len(found))
+            (found,) = found.values() if isinstance(found, dict) else found
+        if tf.is_tensor(found) and (found.dtype.is_floating or found.dtype.is_bool):
+            found = tf.cast(found, tf.float32)  # bfloat16, too, which numpy does not know
         found = np.asarray(found)
         if found.dtype.kind not in "fiu":
             raise Fault("wrong_output", dtype=str(found.dtype))
@@ -206,14 +183,6 @@ def predict_all(predict, inputs, batch):
             raise Fault("wrong_output", rows=int(found.shape[0]) if found.ndim else 0)
         outputs.append(found.astype(np.float32))
     return np.concatenate(outputs)
-
-
-def fit_output(array, expected):
-    """Return outputs in the agreed shape; dimensions of one may be missing or too many."""
-    wanted = [dim for dim in expected if dim != 1]
-    if [dim for dim in array.shape[1:] if dim != 1] != wanted:
-        raise Fault("wrong_output", got=list(array.shape[1:]), expected=expected)
-    return array.reshape([len(array), *expected])
 
 
 def work(directory, header, arrays):
@@ -230,7 +199,8 @@ def work(directory, header, arrays):
         raise Fault("load_failed", saved_with=version) from None
     name = choose_input(header["contract"], spec)
     try:
-        outputs = predict_all(predict, prepare(arrays[name], spec), header["batch"])
+        inputs = prepare(arrays[name], spec)
+        outputs = predict_all(predict, inputs, header["batch"])
     except (Fault, MemoryError):
         raise
     except tf.errors.ResourceExhaustedError:
@@ -240,9 +210,25 @@ def work(directory, header, arrays):
         if spec and spec["shape"] and spec["shape"][0] is not None:
             raise Fault("wrong_input", batch=spec["shape"][0]) from None
         raise Fault("crashed", stage="predict") from None
-    outputs = fit_output(outputs, header["contract"]["output"]["shape"])
-    reply = {"kind": "predictions", "dtype": "float32", "shape": [int(n) for n in outputs.shape]}
+    gave = outputs.shape
+    try:
+        outputs = fit_output(outputs, header["contract"]["output"]["shape"])
+    except Fault as fault:
+        fault.detail["took"] = spec  # for which section is it, if not for this one?
+        raise
+    reply = {
+        "kind": "predictions",
+        "dtype": "float32",
+        "shape": [int(n) for n in outputs.shape],
+        "took": row_shape(inputs.shape) if inputs.shape != arrays[name].shape else None,
+        "gave": row_shape(gave) if gave != outputs.shape else None,
+    }
     return reply, outputs.astype("<f4").tobytes()
+
+
+def row_shape(shape):
+    """Return the shape of one row as plain numbers."""
+    return [int(n) for n in shape[1:]]
 
 
 def steady():

@@ -190,6 +190,8 @@ def test_the_verdict_has_all_that_its_json_promises(hall: Hall) -> None:
         "name": "mae",
         "value": 600.0,
         "next_band": {"score": 3, "threshold": 500},
+        "noise": 0.0,
+        "borderline": False,
     }
     assert (told["score"], told["max_score"], told["attempt"]) == (2, 5, 3)
     assert told["set"] == {"name": "probe", "sha256": "f" * 64}
@@ -201,7 +203,7 @@ def test_the_verdict_has_all_that_its_json_promises(hall: Hall) -> None:
 
 def test_one_row_of_thousands_cannot_be_read_from_the_metric() -> None:
     told = [
-        Measured("mae", value, None, "lower", None, None).as_json()["value"]
+        Measured("mae", value, None, "lower", None, None).told_value
         for value in (3111.74025, 3111.51525, 0.91234567)  # the first two: one label of 900 more
     ]
     assert told == [3112.0, 3112.0, 0.9123]
