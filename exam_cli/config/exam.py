@@ -49,6 +49,9 @@ class Exam(Strict):
         counts: which grading of a section counts.
         seed: the hidden data is drawn from it, so that all who sit this exam get the same; None for
             a random one each time. Whoever knows it can draw the hidden data.
+        supervised: whether what a model prints is thrown away instead of kept in a log.
+        runtime: the engine's runtime that models are loaded under, such as runsc for gVisor; None
+            for the engine's default.
         form: of the sections that name none.
         sections: None for all that there are.
     """
@@ -61,6 +64,8 @@ class Exam(Strict):
     feedback: Feedback = "full"
     counts: Counting = "last"
     seed: Annotated[str, Field(min_length=12)] | None = None
+    supervised: bool = False
+    runtime: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,39}$")] | None = None
     form: _FORM = "a"
     sections: Annotated[tuple[Choice, ...], Field(min_length=1)] | None = None
 

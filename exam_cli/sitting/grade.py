@@ -82,7 +82,7 @@ def _verdict(
             "tensorflow": edition.tensorflow,
             "python": edition.python,
         },
-        isolation={"runtime": "runc", "network": "none"},
+        isolation={"runtime": session.rules.runtime or "runc", "network": "none"},
     )
     try:
         submission = take(section, session.workspace, snapshots)
@@ -119,9 +119,19 @@ def _data_and_environment(
 
 
 def environment_of(session: Session, edition: Edition, image: str, engine: Engine) -> Environment:
-    """Return where a session's grades are made. Raises `ImageMissing`, `EngineUnreachable`."""
+    """Return where a session's grades are made.
+
+    Raises `ImageMissing`, `EngineUnreachable`, and `OurFault` when the engine lacks the runtime
+    that the exam asks for: no model is loaded behind a weaker wall than was agreed.
+    """
     if engine.image(image) is None:
         raise ImageMissing("The grader image is not on this engine: `exam up` builds it.")
+    rules = session.rules
+    if rules.runtime is not None and rules.runtime not in engine.info().runtimes:
+        raise OurFault(
+            f"The exam {rules.exam} is graded under {rules.runtime} and the engine has no such "
+            "runtime: install it and name it in the engine's daemon.json."
+        )
     return Environment(
         engine=engine,
         image=image,
@@ -129,6 +139,7 @@ def environment_of(session: Session, edition: Edition, image: str, engine: Engin
         variant=session.variant,
         tensorflow=edition.tensorflow,
         keras=edition.keras,
+        runtime=rules.runtime,
         labels={"exam.session": session.id},
     )
 
@@ -146,7 +157,7 @@ def _record(verdict: Verdict, session: Session) -> int | None:
 
 def _keep_log(verdict: Verdict, session: Session) -> Path | None:
     """Keep what the model printed, for practice; never shown, only pointed to."""
-    if not verdict.printed.strip():
+    if session.rules.supervised or not verdict.printed.strip():
         return None
     directory = session.directory / "logs"
     directory.mkdir(exist_ok=True, mode=0o700)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -123,3 +124,15 @@ def test_forms_that_do_not_exist() -> None:
         shipped_section(1, "z")
     with pytest.raises(UsageError, match="There is no section 99: choose one of 1, "):
         shipped_section(99)
+
+
+def test_the_exam_in_the_readme_is_one(tmp_path: Path) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    found = re.search(r"^    exam: autumn.*?(?=^\S)", readme, re.MULTILINE | re.DOTALL)
+    assert found is not None
+    told = yaml.safe_load(textwrap.dedent(found[0]))
+    (tmp_path / "exam.yaml").write_text(textwrap.dedent(found[0]))
+    assert load_exam(str(tmp_path / "exam.yaml")).seed == "kept very secret"
+    assert set(told) == set(Exam.model_fields) - {"title"}
+    for name in set(told) - {"exam", "seed", "sections"}:
+        assert told[name] == Exam.model_fields[name].default, f"{name} stands there as its default"

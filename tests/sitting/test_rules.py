@@ -8,12 +8,16 @@ from typing import Any
 
 import pytest
 
+from exam_cli.config.edition import load_edition
 from exam_cli.config.exam import Exam
 from exam_cli.config.section import Section
-from exam_cli.errors import ExamError
+from exam_cli.engine.fake import FakeEngine
+from exam_cli.errors import ExamError, OurFault
+from exam_cli.grading.environment import Needs
 from exam_cli.sections.catalog import shipped_section
 from exam_cli.session.ledger import Ledger
 from exam_cli.session.session import Session, start_session
+from exam_cli.sitting.grade import environment_of
 from exam_cli.sitting.rules import attempting, counting, total
 
 SECTION = shipped_section(1)  # lower is better
@@ -107,3 +111,17 @@ def test_the_rules_are_those_of_the_first_day(tmp_path: Path) -> None:
     session = session_of(tmp_path, attempts=3, pass_mark=70)
     again = session_of(tmp_path, attempts=9)
     assert again.rules == session.rules and again.rules.attempts == 3
+
+
+@pytest.mark.parametrize("runtime", [None, "runc"])
+def test_a_runtime_that_the_engine_has(tmp_path: Path, runtime: str | None) -> None:
+    session = session_of(tmp_path, runtime=runtime)
+    environment = environment_of(session, load_edition("tf2.21"), "test:base", FakeEngine())
+    assert environment.container("predictor", Needs(1, 1)).runtime == runtime
+    assert environment.isolation()["runtime"] == "runc"
+
+
+def test_no_model_is_loaded_behind_a_weaker_wall(tmp_path: Path) -> None:
+    session = session_of(tmp_path, runtime="runsc")
+    with pytest.raises(OurFault, match="graded under runsc"):
+        environment_of(session, load_edition("tf2.21"), "test:base", FakeEngine())
