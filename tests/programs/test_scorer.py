@@ -162,3 +162,65 @@ def test_the_program_fails_aloud(scorer: ModuleType, script: Path) -> None:
     for sent in (frame_bytes(header, body), frame_bytes(header, body)[:-1], b"garbage" * 9, b""):
         done = run(script, sent)
         assert done.returncode == 1 and done.stdout == b"" and b"Traceback" in done.stderr
+
+
+# --- probabilities, and a section's own metric
+
+
+def test_logits_are_refused_where_probabilities_are_needed(scorer: ModuleType) -> None:
+    labels = np.array([0, 1], np.int32)
+    for rows, kind in ([[3.0, -1.0], [0.0, 1.0]], "logits"), ([[0.9, 0.9], [0.5, 0.5]], "sums"):
+        predictions = np.array(rows, np.float32)
+        told = ask(scorer, "log_loss", predictions, labels)
+        detail = {"probabilities": kind}
+        assert told == {"kind": "fault", "reason": "wrong_output", "detail": detail}
+        assert ask(scorer, "accuracy", predictions, labels)["kind"] == "metric"
+
+
+OWN = """
+import numpy as np
+print("hello")
+
+def metric(predictions, labels):
+    return np.max(np.abs(predictions - labels))
+"""
+
+
+def with_own(
+    scorer: ModuleType, code: str, predictions: Array, labels: Array
+) -> tuple[dict[str, Any], bytes]:
+    header, body = request(scorer, "largest", predictions, labels)
+    script = code.encode()
+    return {**header, "script": len(script)}, body + script
+
+
+def test_a_section_may_bring_its_own_metric(scorer: ModuleType, script: Path) -> None:
+    sent = with_own(scorer, OWN, column(1, 3, 9), column(2, 2, 2))
+    done = run(script, frame_bytes(*sent))
+    assert done.returncode == 0, done.stderr
+    answer = FrameDecoder(0).feed(done.stdout)
+    assert answer is not None
+    assert (answer.header["name"], answer.header["value"]) == ("largest", 7.0)
+    assert answer.header["noise"] > 0 and answer.header["hint"] is None
+    assert done.stderr == b"hello\n"  # what it prints does not get into the answer
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def metric(predictions, labels): return float('nan')",
+        "def metric(predictions, labels): return predictions",
+        "def metric(predictions, labels): return 1 / 0",
+        "def metric(predictions, labels): labels[:] = 0; return 0.0",
+        "def other(predictions, labels): return 0.0",
+        "def metric(",
+    ],
+)
+def test_a_section_s_own_metric_that_fails_is_our_failure(scorer: ModuleType, code: str) -> None:
+    with pytest.raises((ValueError, TypeError, ArithmeticError, AttributeError, SyntaxError)):
+        scorer.score(*with_own(scorer, code, column(1, 3), column(2, 2)))
+
+
+def test_its_own_metric_never_sees_what_is_not_finite(scorer: ModuleType) -> None:
+    told = scorer.score(*with_own(scorer, OWN, column(1, np.nan), column(2, 2)))
+    assert told == {"kind": "fault", "reason": "not_finite", "detail": {"count": 1}}
