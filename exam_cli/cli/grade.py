@@ -46,10 +46,10 @@ def command(ctx: click.Context, section: str, workspace: Path | None, as_json: b
                 refused = True
                 click.echo(f"exam: {refusal}", err=True)
     if as_json:
-        answers = [result.verdict.as_json(result.attempt) for result in results]
+        answers = [result.verdict.as_json(result.attempt, rules.feedback) for result in results]
         click.echo(json.dumps(answers if section == "all" else answers[0], ensure_ascii=False))
     else:
         for result in results:
-            show_verdict(result)
+            show_verdict(result, rules.feedback)
     fill_behind(session, connect)
     ctx.exit(max([EXIT_STATUS[result.verdict.status] for result in results] + [int(refused)]))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from exam_cli.cli.common import connect, current_session, json_option, workspace_option
+
+if TYPE_CHECKING:
+    from exam_cli.config.exam import Feedback
 
 
 @click.command()
@@ -25,7 +28,8 @@ def command(workspace: Path | None, as_json: bool) -> None:
         return
     show(f"Session    {now.session.id} ({now.session.exam}, {now.session.edition})")
     show(f"Workspace  {now.session.workspace}")
-    show(f"Exam       {exam_line(now.session.rules)}")
+    rules = now.session.rules
+    show(f"Exam       {exam_line(rules)}")
     show(f"Clock      {clock_line(now.clock)}")
     show(f"Containers {_containers(now.containers)}")
     table = table_of("Section", "Weight", "Attempts", "Last", "Best")
@@ -34,11 +38,11 @@ def command(workspace: Path | None, as_json: bool) -> None:
             f"{one.section.section} {one.section.title}",
             f"{one.section.weight:g}",
             str(one.attempts),
-            _result(one.last),
-            _result(one.best),
+            _result(one.last, rules.feedback),
+            _result(one.best, rules.feedback),
         )
     show(table)
-    show(f"So far {now.total:.4g} points of 100; {now.session.rules.pass_mark:g} are a pass.")
+    show(f"So far {now.total:.4g} points of 100; {rules.pass_mark:g} are a pass.")
 
 
 def _containers(states: Any) -> str:
@@ -48,9 +52,11 @@ def _containers(states: Any) -> str:
     return ", ".join(running) or "none running: `exam up` starts them"
 
 
-def _result(payload: dict[str, Any] | None) -> str:
+def _result(payload: dict[str, Any] | None, feedback: Feedback) -> str:
     if payload is None:
         return "-"
     if payload["verdict"] != "scored":
         return f"0 ({payload['reason']})"
+    if feedback == "scores":
+        return f"{payload['score']}"
     return f"{payload['score']} ({payload['metric']['name']} {payload['metric']['value']:.4g})"

@@ -18,6 +18,7 @@ from exam_cli.grading.grade import check, grade
 from exam_cli.grading.intake import take
 from exam_cli.grading.verdict import Rejection, Verdict
 from exam_cli.images.build import architecture_of, references
+from exam_cli.sections.catalog import sections_of
 from exam_cli.sections.vault import SectionData, SetName, section_data
 from exam_cli.session.ledger import Ledger
 from exam_cli.session.session import Session
@@ -91,8 +92,13 @@ def _verdict(
         leftovers.clear(session, engine)
         data, environment = _data_and_environment(section, session, edition, engine)
         judge = check if which == "sample" else grade
+        others = [
+            (one.directory, one.contract)
+            for one in sections_of(session.rules)
+            if one.section != section.section
+        ]
         with leftovers.grading(session):
-            verdict = judge(submission, section, data.sets[which], environment)
+            verdict = judge(submission, section, data.sets[which], environment, others)
     except Rejection as rejection:
         verdict = verdict.rejected(rejection)
     except OurFault as fault:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from exam_cli.config.exam import Counting
+from exam_cli.config.exam import Counting, Feedback
 from exam_cli.config.section import Section
 from exam_cli.engine.port import ContainerState, Engine
 from exam_cli.errors import EngineUnreachable
@@ -29,8 +29,8 @@ class SectionStatus:
     best: dict[str, Any] | None
     counting: dict[str, Any] | None
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the object that `exam status --json` lists."""
+    def as_json(self, feedback: Feedback) -> dict[str, Any]:
+        """Return the object that `exam status --json` lists, as far as `feedback` goes."""
         return {
             "section": self.section.section,
             "slug": self.section.slug,
@@ -38,16 +38,21 @@ class SectionStatus:
             "weight": self.section.weight,
             "directory": self.section.directory,
             "attempts": self.attempts,
-            "last": _short(self.last),
-            "best": _short(self.best),
+            "last": told(self.last, feedback),
+            "best": told(self.best, feedback),
         }
 
 
-def _short(payload: dict[str, Any] | None) -> dict[str, Any] | None:
+def told(payload: dict[str, Any] | None, feedback: Feedback) -> dict[str, Any] | None:
+    """Return what of an attempt is shown, as far as `feedback` goes."""
     if payload is None:
         return None
-    keys = ("attempt", "verdict", "reason", "score", "metric")
-    return {key: payload.get(key) for key in keys}
+    short = {key: payload.get(key) for key in ("attempt", "verdict", "reason", "score", "metric")}
+    if feedback == "scores":
+        short["metric"] = None
+    elif feedback == "summary" and short["metric"]:
+        short["metric"] = {**short["metric"], "next_band": None}
+    return short
 
 
 @dataclass(frozen=True)
@@ -85,7 +90,7 @@ class Status:
                 }
                 for state in self.containers or []
             ],
-            "sections": [section.as_json() for section in self.sections],
+            "sections": [one.as_json(self.session.rules.feedback) for one in self.sections],
             "total": round(self.total, 2),
             "pass_mark": self.session.rules.pass_mark,
         }

@@ -19,6 +19,7 @@ from exam_cli.session.ledger import Ledger
 from exam_cli.session.session import Session, start_session
 from exam_cli.sitting.grade import environment_of
 from exam_cli.sitting.rules import attempting, counting, total
+from exam_cli.sitting.status import told
 
 SECTION = shipped_section(1)  # lower is better
 
@@ -125,3 +126,16 @@ def test_no_model_is_loaded_behind_a_weaker_wall(tmp_path: Path) -> None:
     session = session_of(tmp_path, runtime="runsc")
     with pytest.raises(OurFault, match="graded under runsc"):
         environment_of(session, load_edition("tf2.21"), "test:base", FakeEngine())
+
+
+def test_a_status_tells_as_much_as_the_exam_allows() -> None:
+    payload = {
+        "attempt": 1, "verdict": "scored", "reason": None, "score": 3, "model": {},
+        "metric": {"name": "mae", "value": 500.0, "next_band": {"score": 4, "threshold": 430}},
+    }  # fmt: skip
+    full, summary, scores = (told(payload, one) for one in ("full", "summary", "scores"))
+    assert full is not None and full["metric"] == payload["metric"] and "model" not in full
+    assert summary is not None and summary["metric"]["value"] == 500
+    assert summary["metric"]["next_band"] is None
+    assert scores is not None and scores["metric"] is None and scores["score"] == 3
+    assert told(None, "full") is None
