@@ -1,4 +1,4 @@
-"""Read a YAML file into a model, or say everything that is wrong with it."""
+"""Read a YAML file into a model, or say everything that is wrong with it, line by line."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from exam_cli.config.problems import Problem, duplicate_keys, line_of, problems_of, sentence
 from exam_cli.errors import ExamError
 
 
@@ -18,28 +19,61 @@ class Strict(BaseModel):
 
 
 _Model = TypeVar("_Model", bound=BaseModel)
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def load(path: Path, model: type[_Model], **given: object) -> _Model:
-    """Return the file at `path` as a `model`; `given` are fields that no file states.
+    """Return the file at `path` as a `model`; `given` are fields that no file may state.
 
-    Raises `ExamError` that lists every problem with its place in the file.
+    Raises `ExamError` that lists every problem with its line and what to do about it.
     """
+    text = _text(path)
+    root, content = _parsed(path, text)
+    problems = duplicate_keys(root)
+    for name in given:
+        if name in content:
+            text = f"`{name}` is not for files to say: drop it"
+            problems.append(Problem(line_of(root, (name,)), text))
     try:
-        text = path.read_text(encoding="utf-8")
+        checked = model.model_validate({**content, **given})
+    except ValidationError as error:
+        problems += problems_of(error, root, model)
+        raise ExamError(sentence(path, problems)) from error
+    if problems:
+        raise ExamError(sentence(path, problems))
+    return checked
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise ExamError(f"There is no {path.name} at {path.parent}.") from error
+    except UnicodeDecodeError as error:
+        raise ExamError(f"{path} is not text in UTF-8: save it as UTF-8.") from error
+    except OSError as error:
+        raise ExamError(f"{path} cannot be read ({error.strerror}).") from error
+
+
+def _parsed(path: Path, text: str) -> tuple[yaml.MappingNode, dict[Any, Any]]:
+    """Return a file as nodes, which know their lines, and as plain values."""
     try:
-        content: Any = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except yaml.YAMLError as error:
+        loader = _LOADER(text)
+        try:
+            root = loader.get_single_node()
+            content = loader.construct_document(root) if root is not None else None
+        finally:
+            loader.dispose()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        why = " ".join(str(part) for part in (error.context, error.problem) if part)
+        raise ExamError(
+            f"{path} is no YAML: {place}{why}. Look for a missing quote, a tab, or a colon in text "
+            "without quotes there or just above."
+        ) from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ExamError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(content, dict):
-        raise ExamError(f"{path} must be a mapping of names to values.")
-    try:
-        return model.model_validate({**content, **given} if given else content)
-    except ValidationError as error:
-        problems = [
-            f"{'.'.join(str(part) for part in problem['loc']) or 'the file'}: {problem['msg']}"
-            for problem in error.errors()
-        ]
-        raise ExamError(f"{path} has {len(problems)} problem(s): " + "; ".join(problems)) from error
+    if not isinstance(root, yaml.MappingNode) or not isinstance(content, dict):
+        raise ExamError(f"{path} must be a mapping of names to values: lines of `name: value`.")
+    return root, content
