@@ -10,8 +10,8 @@ from exam_cli.config.section import Section
 POOR = 1  # the highest score that a hint comes with
 
 _SENTENCES = {
-    "constant": "The model gives every row the same answer: does it get its inputs as in training, "
-    "and did the loss fall?",
+    "constant": "The model gives every row the same answer: check that its inputs come as in "
+    "training, and that the loss fell.",
     "shifted": "Moved by one class, the predictions would be right far more often: classes count "
     "from 0.",
     "reordered": "With the classes in another order, the predictions would be right far more "

@@ -51,7 +51,11 @@ def on_input(got: Shape, forms: Iterable[InputForm]) -> str | None:
     """Return a sentence about a model that takes rows of another shape, if there is one to say."""
     for form in forms:
         want = list(form.shape)
-        if len(want) < 1 or None in got or list(got) == want or not _same_size(got, want):
+        if len(want) < 1 or None in got or list(got) == want:
+            continue
+        if len(got) == len(want) == 3 and got[-1] == want[-1]:
+            return f"Let it begin with an input of {_text(want)} and a Resizing layer."
+        if not _same_size(got, want):
             continue
         if len(got) == 1:
             return (

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exam_cli.config.section import Contract, Metric, Section
 from exam_cli.engine.fake import FakeEngine
 from exam_cli.engine.port import ContainerState
 from exam_cli.errors import OurFault
@@ -18,6 +19,7 @@ from exam_cli.grading.verdict import REJECTED, Rejection
 from exam_cli.sections.catalog import shipped_section
 
 SECTIONS = [shipped_section(1), shipped_section(4)]
+OTHERS = [(one.directory, one.contract) for one in SECTIONS]
 HERE = Environment(FakeEngine(), "test:base", "tf2.21", "cpu", "2.21.0", "3.15.1")
 MARK = "Xyzzy"  # stands in every text that the stranger sends
 
@@ -33,6 +35,7 @@ specs = st.fixed_dictionaries(
     optional={
         "dtype": st.sampled_from(["float32", "string", "resource"]) | values,
         "shape": shapes | values,
+        "returns": shapes | values,
     },
 )
 versions = st.from_regex(r"\A\d{1,5}(\.\d{1,7}){0,4}.{0,25}\Z", fullmatch=True) | values
@@ -47,6 +50,7 @@ details = st.fixed_dictionaries(
         "rows": values,
         "dtype": values,
         "got": specs | shapes | values,
+        "took": specs | values,
         "expected": values,
     },
 )
@@ -66,7 +70,14 @@ def is_ours(rejection: Rejection) -> None:
 @given(hostile | st.dictionaries(texts, values), st.none() | st.just("3.0.1"))
 def test_a_hostile_predictor_gets_no_word_in(header: dict[str, Any], saved: str | None) -> None:
     for section in SECTIONS:
-        is_ours(faults.from_predictor(header, saved, section, HERE))
+        is_ours(faults.from_predictor(header, saved, section, HERE, OTHERS))
+
+
+@given(shapes | values, shapes | values)
+def test_a_hostile_predictor_has_nothing_remarked_but_ones(took: object, gave: object) -> None:
+    for remark in faults.remarks({"took": took, "gave": gave}, SECTIONS[0]):
+        assert set(re.findall(r"\d+", remark)) <= {"9", "1"}  # 9 features in, 1 price out
+        assert remark.isascii() and len(remark) < 120
 
 
 @pytest.mark.parametrize(
@@ -173,3 +184,129 @@ def test_the_fixed_sentences() -> None:
         is_ours(faults.timeout(section))
     is_ours(faults.output_overflow())
     is_ours(faults.unreadable())
+
+
+# --- advice
+
+
+def contract_of(*inputs: tuple[int, ...], output: tuple[int, ...]) -> Contract:
+    """Return a contract of float inputs."""
+    forms = [{"name": "x", "dtype": "float32", "shape": shape} for shape in inputs]
+    told = {"inputs": forms, "output": {"dtype": "float32", "shape": output}, "max_megabytes": 50}
+    return Contract.model_validate(told)
+
+
+PRICES, GLOSSES = SECTIONS
+CLOTHES = contract_of((28, 28), output=(10,))
+SIGNS = contract_of((32, 32, 3), output=(20,))
+HIRES = contract_of((168, 9), output=(24,))
+EXAM = [
+    ("1-regression", PRICES.contract),
+    ("2-classification", CLOTHES),
+    ("3-images", SIGNS),
+    ("4-nlp", GLOSSES.contract),
+    ("5-time-series", HIRES),
+]
+
+
+def as_section(contract: Contract, metric: str = "accuracy") -> Section:
+    better = "lower" if metric == "mae" else "higher"
+    update = {"contract": contract, "metric": Metric(name=metric, better=better)}
+    return GLOSSES.model_copy(update=update)
+
+
+def blamed(section: Section, reason: str, **detail: object) -> str:
+    """Return what is told, the exam's other sections being known."""
+    others = [one for one in EXAM if one[1] != section.contract]
+    header = {"reason": reason, "detail": detail}
+    told = faults.from_predictor(header, None, section, HERE, others)
+    is_ours(told)
+    return told.sentence
+
+
+def spec(*shape: int | None, dtype: str = "float32", returns: list[int] | None = None) -> Any:
+    found: dict[str, Any] = {"dtype": dtype, "shape": [None, *shape]}
+    return found if returns is None else {**found, "returns": [None, *returns]}
+
+
+@pytest.mark.parametrize(
+    ("contract", "got", "said"),
+    [
+        (CLOTHES, spec(9, returns=[1]), "looks like a model for section 1."),
+        (CLOTHES, spec(9), "looks like a model for section 1."),
+        (CLOTHES, spec(None, None, 3, returns=[20]), "section 3."),
+        (CLOTHES, spec(dtype="string", returns=[12]), "section 4."),
+        (CLOTHES, spec(1, dtype="string", returns=[12]), "section 4."),
+        (SIGNS, spec(28, 28, 1, returns=[10]), "section 2."),
+        (SIGNS, spec(168, 9, returns=[24, 1]), "section 5."),
+        (PRICES.contract, spec(40, dtype="int32", returns=[12]), "section 4."),
+        (
+            CLOTHES,
+            spec(784, returns=[10]),
+            "flattened rows: let it begin with an input of (28, 28)",
+        ),
+        (SIGNS, spec(3, 32, 32), "in another order"),
+        (SIGNS, spec(64, 64, 3, returns=[20]), "input of (32, 32, 3) and a Resizing layer"),
+        (PRICES.contract, spec(3, 3), "input of (9,) and a Reshape layer"),
+        (HIRES, spec(9, 168), "in another order"),
+    ],
+)
+def test_advice_on_inputs(contract: Contract, got: dict[str, Any], said: str) -> None:
+    assert said in blamed(as_section(contract), "wrong_input", got=got)
+
+
+@pytest.mark.parametrize(
+    ("contract", "got"),
+    [
+        (CLOTHES, spec(28, 27, returns=[10])),
+        (CLOTHES, spec(None)),  # open dimensions prove nothing
+        (CLOTHES, spec(9, returns=[2])),  # section 1's input, but nobody's answer
+        (CLOTHES, spec(28, 28, dtype="uint8")),
+    ],
+)
+def test_no_advice_where_there_is_no_evidence(contract: Contract, got: dict[str, Any]) -> None:
+    told = blamed(as_section(contract), "wrong_input", got=got)
+    assert told.endswith("it must take float32 (rows, 28, 28).")
+
+
+@pytest.mark.parametrize(
+    ("section", "got", "took", "said"),
+    [
+        (GLOSSES, [], None, "a score for each class, not the number of the class"),
+        (GLOSSES, [1], None, "a score for each class"),
+        (GLOSSES, [13], None, "Classes count from 0: the last layer needs 12 units"),
+        (GLOSSES, [40, 12], None, "pool or flatten before the last layer"),
+        (as_section(HIRES, "mae"), [8, 3], None, "let it end with a Reshape layer"),
+        (as_section(CLOTHES), [24], spec(168, 9), "looks like a model for section 5"),
+        (as_section(SIGNS), [1], spec(9), "looks like a model for section 1"),
+    ],
+)
+def test_advice_on_outputs(section: Section, got: list[int], took: Any, said: str) -> None:
+    assert said in blamed(section, "wrong_output", got=got, took=took)
+
+
+def test_numbers_are_not_told_that_they_are_classes() -> None:
+    for got in ([], [25], [23]):
+        told = blamed(as_section(HIRES, "mae"), "wrong_output", got=got)
+        assert told.endswith("it must return float32 (rows, 24).")
+
+
+def test_shapes_that_were_made_to_fit_are_told() -> None:
+    section = as_section(CLOTHES)
+    told = faults.remarks({"took": [28, 28, 1], "gave": [1, 10]}, section)
+    assert told == (
+        "The model takes (rows, 28, 28, 1): the rows were given that shape.",
+        "The model returns (rows, 1, 10): that was taken as (rows, 10).",
+    )
+    assert faults.remarks({"took": None, "gave": None}, section) == ()
+    assert faults.remarks({"took": [28, 27, 1], "gave": [11]}, section) == ()
+
+
+def test_no_probabilities() -> None:
+    wide = as_section(CLOTHES)
+    for kind, said in (("logits", "add a softmax"), ("sums", "one softmax over all classes")):
+        told = faults.no_probabilities(kind, wide)
+        is_ours(told)
+        assert told.reason == "wrong_output" and said in told.sentence
+    single = as_section(contract_of((9,), output=(1,)))
+    assert "add a sigmoid" in faults.no_probabilities("logits", single).sentence

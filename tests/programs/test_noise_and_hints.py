@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from exam_cli.grading.hints import WORDS
 from tests.programs.conftest import load
 
 Array = np.ndarray[Any, Any]
@@ -166,3 +167,7 @@ def test_what_is_recognised(hints: ModuleType, number: int) -> None:
 def test_of_a_few_rows_nothing_is_concluded(hints: ModuleType) -> None:
     assert told(hints, "mae", np.zeros((9, 1)), PRICES[:9]) is None
     assert told(hints, "accuracy", np.zeros((9, 3)), np.zeros(9, "i4")) is None
+
+
+def test_every_word_has_a_sentence(hints: ModuleType) -> None:
+    assert set(hints.HINTS) == WORDS
