@@ -11,6 +11,8 @@ from types import ModuleType
 import pytest
 
 SECTIONS = Path(__file__).parents[2] / "sections"
+# A folder without a section.yaml is not there yet.
+FOLDERS = sorted(path.parent.name for path in SECTIONS.glob("*-*/section.yaml"))
 SEED = bytes(range(32))
 OTHER_SEED = bytes(32)
 

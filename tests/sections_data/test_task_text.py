@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from pathlib import Path
 
 import pytest
-import yaml
 
+from exam_cli.authoring.notebook import cells_of
+from exam_cli.authoring.static import file_problems
 from exam_cli.config.section import Section
-from tests.sections_data.conftest import SECTIONS, load_dataset
+from exam_cli.sections.catalog import load_section
+from tests.sections_data.conftest import FOLDERS, SECTIONS, load_dataset
 
-FOLDERS = ("1-regression", "4-nlp")
-SCRIPTS = ("starter.py", "reference.py", "baseline.py")
+# The standard library without what would make two builds differ, numpy, and what draws signs.
+UNSTEADY = {"datetime", "os", "random", "secrets", "socket", "subprocess", "time", "urllib"}
+PLAIN = {"numpy"} | (sys.stdlib_module_names - UNSTEADY)
+DRAWING = {"3-images": {"resvg_py", "PIL"}}
+# What candidates have in the workspace, and beyond that only the standard library.
+FOR_SCRIPTS = {"keras", "tensorflow", "numpy", "PIL", "pandas", "sklearn"} | sys.stdlib_module_names
+
+every_folder = pytest.mark.parametrize("folder", FOLDERS)
 
 
 def numbers(text: str) -> list[float]:
@@ -28,49 +37,78 @@ def literal(path: Path, name: str) -> object:
     raise AssertionError(f"{path.name} assigns no {name}")
 
 
-def raw(folder: str) -> dict:
-    return yaml.safe_load((SECTIONS / folder / "section.yaml").read_text())
+def section_of(folder: str) -> Section:
+    return load_section(SECTIONS / folder)
 
 
-@pytest.mark.parametrize("folder", FOLDERS)
-def test_section_yaml_is_valid_and_its_folder_complete(folder: str) -> None:
-    section = Section(folder=SECTIONS / folder, **raw(folder))
-    assert section.directory == folder
-    for name in ("task.md", "dataset.py", *SCRIPTS):
-        assert (SECTIONS / folder / name).is_file(), name
+def scripts_of(folder: str) -> list[Path]:
+    return [SECTIONS / folder / f"{rung}.py" for rung in section_of(folder).ladder]
 
 
-@pytest.mark.parametrize("folder", FOLDERS)
-def test_task_states_the_bands_of_section_yaml(folder: str) -> None:
-    task = (SECTIONS / folder / "task.md").read_text()
-    stated = re.findall(r"^\| at (?:most|least) ([\d.,]+) \| (\d) \|$", task, re.MULTILINE)
-    bands = {int(score): float(value.replace(",", "")) for value, score in stated}
-    assert bands == dict(enumerate(raw(folder)["bands"], 1))
+def imported(path: Path) -> set[str]:
+    """The top-level names of all that a script imports."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(), feature_version=(3, 9))):
+        if isinstance(node, ast.ImportFrom):
+            names.add((node.module or "").split(".")[0])
+        elif isinstance(node, ast.Import):
+            names.update(alias.name.split(".")[0] for alias in node.names)
+    return names
 
 
-@pytest.mark.parametrize("folder", FOLDERS)
-def test_task_states_the_size_limit(folder: str) -> None:
-    contract = raw(folder)["contract"]
-    assert f"at most {contract['max_megabytes']} MB" in (SECTIONS / folder / "task.md").read_text()
+@every_folder
+def test_a_folder_is_named_by_its_section_and_form(folder: str) -> None:
+    section = section_of(folder)
+    assert folder == section.directory + ("" if section.form == "a" else f"-{section.form}")
 
 
-@pytest.mark.parametrize("folder", FOLDERS)
+@every_folder
+def test_files_are_complete_and_say_the_same(folder: str) -> None:
+    problems = [one for rule in file_problems(section_of(folder)) for one in rule.problems]
+    assert not problems
+
+
+@every_folder
+def test_two_forms_of_a_section_weigh_the_same(folder: str) -> None:
+    section = section_of(folder)
+    form_a = section_of(section.directory)
+    assert (section.weight, section.category) == (form_a.weight, form_a.category)
+
+
+@every_folder
+def test_the_ladder_goes_from_baseline_to_reference(folder: str) -> None:
+    ladder = section_of(folder).ladder
+    assert (ladder[0], ladder[-1]) == ("baseline", "reference")
+    assert {"starter", "typical"} <= set(ladder) and len(set(ladder)) == len(ladder)
+
+
+@every_folder
 def test_dataset_needs_nothing_but_numpy_and_the_standard_library(folder: str) -> None:
-    tree = ast.parse((SECTIONS / folder / "dataset.py").read_text(), feature_version=(3, 9))
-    imported = {
-        name.split(".")[0]
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Import | ast.ImportFrom)
-        for name in (
-            [node.module or ""]
-            if isinstance(node, ast.ImportFrom)
-            else [alias.name for alias in node.names]
-        )
-    }
-    assert imported <= {
-        "__future__", "collections", "csv", "hashlib", "io", "json", "numpy", "re", "string",
-        "typing",
-    }  # fmt: skip
+    more = DRAWING.get(folder.removesuffix("-b"), set())
+    assert imported(SECTIONS / folder / "dataset.py") <= PLAIN | more
+
+
+@every_folder
+def test_scripts_need_nothing_but_what_candidates_have(folder: str) -> None:
+    for script in scripts_of(folder):
+        assert imported(script) <= FOR_SCRIPTS, script.name
+
+
+@every_folder
+def test_no_script_breaks_the_rules_for_models(folder: str) -> None:
+    for script in scripts_of(folder):
+        tree = ast.parse(script.read_text())
+        assert not any(isinstance(node, ast.ClassDef) for node in ast.walk(tree)), script.name
+        assert not re.search(r"\bLambda\(", script.read_text()), script.name
+
+
+@every_folder
+def test_starter_reads_as_a_notebook(folder: str) -> None:
+    text = (SECTIONS / folder / "starter.py").read_text()
+    cells = cells_of(text)
+    assert 3 <= len(cells) <= 9
+    assert {cell.kind for cell in cells} == {"markdown", "code"}
+    assert "__name__" not in text, "a notebook has no main"
 
 
 @pytest.mark.parametrize("script", ["starter.py", "reference.py"])
