@@ -16,7 +16,7 @@ from exam_cli.sections.catalog import load_section
 from tests.sections_data.conftest import FOLDERS, SECTIONS, load_dataset
 
 # The standard library without what would make two builds differ, numpy, and what draws signs.
-UNSTEADY = {"datetime", "os", "random", "secrets", "socket", "subprocess", "time", "urllib"}
+UNSTEADY = {"os", "random", "secrets", "socket", "subprocess", "time", "urllib"}
 PLAIN = {"numpy"} | (sys.stdlib_module_names - UNSTEADY)
 DRAWING = {"3-images": {"resvg_py", "PIL"}}
 # What candidates have in the workspace, and beyond that only the standard library.
