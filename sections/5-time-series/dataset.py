@@ -13,10 +13,11 @@ learn from, and windows of hours that are not in it:
    pool are the train set: one series with dates and with gaps where the reserve was.
 3. The reserve's 32 blocks are taken in pairs of neighbours; of each pair the seed sends one to the
    probe set and the other one to the final set. Both thus see the same years and seasons.
-4. A **window** is 168 hours of input followed by 24 hours to predict, wholly within its block; it may
-   begin at any hour. From each block 120 different windows are drawn. Windows of a block overlap
-   each other, as they would in use. No hour, neither of input nor of answer, is in two sets, so
-   there are no near-duplicates between them.
+4. A **window** is 168 hours of input followed by 24 hours to predict, wholly within its block; it
+   may begin at any hour. From each block 120 different windows are drawn. Windows of a block
+   overlap each other, as they would in use. No hour, neither of input nor of answer, is in two
+   sets; a **near-duplicate** of a window is one that shares an hour with it, so there is none in
+   another set.
 5. Each hidden set is shuffled.
 
 Counts are multiplied by one factor and dates are moved by whole weeks, both from the seed, so that
@@ -67,15 +68,15 @@ def build(sources: dict[str, bytes], seed: bytes) -> dict[str, Any]:
     rng = generator(seed)
     groups = grouped(read(sources["bikes"]))
     first = below(rng, len(groups) - GROUPS + 1)
-    stretch = [disguise for disguise in groups[first : first + GROUPS]]
+    groups = groups[first : first + GROUPS]
     factor = LEAST_FACTOR + below(rng, MOST_FACTOR - LEAST_FACTOR + 1)
     years = LEAST_YEARS + below(rng, MOST_YEARS - LEAST_YEARS + 1)
     weeks = years * YEAR + below(rng, MOST_WEEKS + 1)
-    stretch = [[disguised(block, factor, weeks) for block in group] for group in stretch]
+    disguise = [[disguised(block, factor, weeks) for block in group] for group in groups]
 
     pool: list[Block] = []
     reserve: list[Block] = []
-    for group, chosen in zip(stretch, reserved(groups[first : first + GROUPS])):  # noqa: B905
+    for group, chosen in zip(disguise, reserved(groups)):  # noqa: B905
         pool += [block for place, block in enumerate(group) if place != chosen]
         reserve.append(group[chosen])
     probe: list[Block] = []

@@ -1,7 +1,7 @@
 """A better candidate: every hour is compared with the same hour of the days before.
 
-Counts are divided by the week's mean, so that busy years and quiet ones look alike, hour and weekday
-become one-hot, and one small convolution serves all 24 hours.
+Counts are divided by the week's mean, so that busy years and quiet ones look alike, hour and
+weekday become one-hot, and one small convolution serves all 24 hours.
 """
 
 import csv
@@ -19,7 +19,7 @@ BATCH = 64
 
 
 def load(path):
-    """Return the hours since 1970, int64, and count, low, high, rain, float32 of shape (hours, 4)."""
+    """Return hours since 1970, int64, and count, low, high, rain: float32 of shape (hours, 4)."""
     rows = list(csv.DictReader(Path(path).read_text().splitlines()))
     times = np.array([row["time"] for row in rows], dtype="datetime64[h]")
     values = [[float(row[name]) for name in ("count", "low", "high", "rain")] for row in rows]

@@ -1,8 +1,9 @@
 # %% [markdown]
 # # Section 5: Bikes hired tomorrow
 #
-# From 168 hours of bike hire (and tomorrow's weather) predict the 24 hours that follow. What is asked
-# stands in `task.md`. This notebook runs as it is and saves a model that can be graded; now make it better.
+# From 168 hours of bike hire, and the weather of the next day, predict the 24 hours that follow.
+# What is asked stands in `task.md`. This runs as it is and saves a model that can be graded; now
+# make it better.
 
 # %%
 import csv
@@ -18,13 +19,13 @@ WINDOW = INPUT_HOURS + OUTPUT_HOURS
 # %% [markdown]
 # ## From a table to windows
 #
-# `windows` makes inputs just as the grader does. Weeks are missing from `train.csv`: a window counts
-# only if its first and its last hour are as far apart as they should be.
+# `windows` makes inputs just as the grader does. Weeks are missing from `train.csv`: a window
+# counts only if its first and its last hour are as far apart as they should be.
 
 
 # %%
 def load(path):
-    """Return the hours since 1970, int64, and count, low, high, rain, float32 of shape (hours, 4)."""
+    """Return hours since 1970, int64, and count, low, high, rain: float32 of shape (hours, 4)."""
     rows = list(csv.DictReader(Path(path).read_text().splitlines()))
     times = np.array([row["time"] for row in rows], dtype="datetime64[h]")
     values = [[float(row[name]) for name in ("count", "low", "high", "rain")] for row in rows]
@@ -51,8 +52,8 @@ print(inputs.shape, targets.shape)
 # %% [markdown]
 # ## A first model
 #
-# It looks at the counts alone and corrects the naive forecast, which is the same day a week before. All
-# else that the input tells is still unused.
+# It looks at the counts alone and corrects the naive forecast, which is the same day a week before.
+# All else that the input tells is still unused.
 
 
 # %%

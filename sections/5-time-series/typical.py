@@ -19,7 +19,7 @@ BATCH = 64
 
 
 def load(path):
-    """Return the hours since 1970, int64, and count, low, high, rain, float32 of shape (hours, 4)."""
+    """Return hours since 1970, int64, and count, low, high, rain: float32 of shape (hours, 4)."""
     rows = list(csv.DictReader(Path(path).read_text().splitlines()))
     times = np.array([row["time"] for row in rows], dtype="datetime64[h]")
     values = [[float(row[name]) for name in ("count", "low", "high", "rain")] for row in rows]
