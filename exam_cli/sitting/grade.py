@@ -90,7 +90,7 @@ def _verdict(
         verdict = replace(verdict, model=submission.record)
         engine = connect()
         leftovers.clear(session, engine)
-        data, environment = _data_and_environment(section, session, edition, engine)
+        data, environment = data_and_environment(section, session, edition, engine)
         judge = check if which == "sample" else grade
         others = [
             (one.directory, one.contract)
@@ -106,9 +106,10 @@ def _verdict(
     return replace(verdict, seconds_total=time.monotonic() - started)
 
 
-def _data_and_environment(
+def data_and_environment(
     section: Section, session: Session, edition: Edition, engine: Engine
 ) -> tuple[SectionData, Environment]:
+    """Return a section's data and where it is graded. Raises what `environment_of` raises."""
     architecture = architecture_of(engine)
     images = references(edition, architecture)
     environment = environment_of(session, edition, images.grader, engine)

@@ -16,6 +16,7 @@ from exam_cli.session.ledger import Ledger
 from exam_cli.session.session import Session
 
 FULL_SCORE = 5
+SUBMITTED = "submitted"  # the ledger's event that ends an exam
 
 
 @contextmanager
@@ -23,7 +24,7 @@ def attempting(section: Section, session: Session) -> Iterator[None]:
     """Let a grading of `section` through if the exam allows one more.
 
     Where attempts are limited, one is made at a time, so that two commands cannot share the last.
-    Raises `ExamError` when the time is up or the attempts are used up.
+    Raises `ExamError` when the exam was submitted, the time is up or the attempts are used up.
     """
     rules = session.rules
     if rules.attempts is None:
@@ -40,6 +41,13 @@ def _refuse_if_over(section: Section, session: Session) -> None:
     with Ledger(session.ledger_path) as ledger:
         now = clock(ledger, rules.seconds, datetime.now(UTC))
         used = len(ledger.attempts(section.section))
+        submitted = bool(ledger.events(SUBMITTED))
+    if submitted:
+        raise ExamError(
+            f"The exam {rules.exam} has been submitted and is over: `exam submit` shows the "
+            "result, another workspace begins another exam.",
+            reason="submitted",
+        )
     if now.seconds_left == 0:
         raise ExamError(
             f"The time of the exam {rules.exam} is up: what was graded before counts.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -95,6 +96,17 @@ def test_the_baseline_is_next_to_nothing(
 def test_the_reference_is_a_five(exam: str, section: Section, roads: dict[str, Road]) -> None:
     trained(roads[exam], section, "reference.py")
     assert graded(roads[exam], section) == 5
+
+
+@pytest.mark.parametrize("exam", EXAMS)
+def test_five_references_pass_the_exam_within_a_minute(exam: str, roads: dict[str, Road]) -> None:
+    started = time.monotonic()
+    done = roads[exam].exam("submit", "--yes", "--json").json
+    assert time.monotonic() - started < 60
+    assert (done["total"], done["passed"]) == (100, True)
+    assert {one["grade"]["set"]["name"] for one in done["sections"]} == {"final"}
+    assert roads[exam].exam("submit", "--json").json == done, "the exam has ended"
+    assert roads[exam].exam("grade", "1").status == 1
 
 
 def test_nothing_in_the_workspace_lets_one_look_the_hidden_rows_up(roads: dict[str, Road]) -> None:

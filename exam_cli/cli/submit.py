@@ -1,0 +1,93 @@
+"""`exam submit`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from exam_cli.cli.common import connect, current_session, json_option, workspace_option
+
+if TYPE_CHECKING:
+    from exam_cli.sitting.submit import Final, Result
+
+
+@click.command()
+@workspace_option
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+def command(workspace: Path | None, yes: bool, as_json: bool) -> None:
+    """End the exam: grade the model that counts in each section on the final set, and add up.
+
+    After that nothing can be graded any more. Once submitted, it shows the result again.
+    """
+    from exam_cli.cli.screen import showing_progress
+    from exam_cli.sitting.submit import result, standing, submit
+
+    session = current_session(workspace)
+    done = result(session)
+    if done is None:
+        if not yes:
+            for line in _summary(standing(session)):
+                click.echo(line, err=True)
+            click.confirm("End the exam and submit these?", abort=True, err=True)
+        with showing_progress(quiet=as_json) as progress:
+            done = submit(session, connect, progress)
+    if as_json:
+        click.echo(json.dumps(told(done), ensure_ascii=False))
+    else:
+        _show(done)
+
+
+def told(done: Result) -> dict[str, object]:
+    """Return a result as far as the exam's feedback goes."""
+    sections = []
+    for one in done.content["sections"]:
+        grade = one["grade"]
+        if grade is not None and done.rules.feedback != "full":
+            metric = grade["metric"] if done.rules.feedback == "summary" else None
+            if metric is not None:
+                metric = {**metric, "next_band": None}
+            grade = {**grade, "metric": metric, "message": f"Scored {grade['score']} of 5."}
+        sections.append({**one, "grade": grade})
+    return {**done.content, "sections": sections}
+
+
+def _summary(standings: list[Final]) -> list[str]:
+    lines = []
+    for one in standings:
+        name = f"  {one.section.section} {one.section.title}: "
+        if one.attempt is None:
+            lines.append(name + "nothing graded, counts 0")
+        elif one.attempt["verdict"] != "scored":
+            lines.append(name + f"attempt {one.attempt['attempt']}, rejected, counts 0")
+        else:
+            lines.append(name + f"attempt {one.attempt['attempt']}")
+    return lines
+
+
+def _show(done: Result) -> None:
+    from exam_cli.cli.screen import show, table_of
+
+    content = done.content
+    table = table_of("Section", "Attempt", "Metric", "Score", "Points")
+    weights = sum(one["weight"] for one in content["sections"])
+    for one in content["sections"]:
+        metric = one["grade"]["metric"] if one["grade"] else None
+        if done.rules.feedback == "scores":
+            metric = None
+        share = 100 * one["weight"] / weights
+        table.add_row(
+            f"{one['section']} {one['title']}",
+            str(one["attempt"] or "-"),
+            f"{metric['name']} {metric['value']:.4g}" if metric else "-",
+            f"{one['score']} of 5",
+            f"{share * one['score'] / 5:.4g} of {share:.4g}",
+        )
+    show(table)
+    word = "passed" if content["passed"] else "not passed"
+    show(f"{content['total']:.4g} points of 100, {content['pass_mark']:g} are needed: {word}.")
+    if not done.fresh:
+        show("The exam was submitted before; this is what came of it.")
