@@ -1,14 +1,17 @@
-"""Reference solution of section 1: the average of four small networks, about a minute of training.
+"""Reference solution of section 1: the average of three small networks, 15 seconds of training.
 
-Three decisions carry it:
+Four decisions carry it:
 
-- **Raw features in, dollars out.** Normalisation and the way back to dollars are layers of the
-  model, so what is saved is all that the grader needs.
-- **An exponential output.** Prices spread over two orders of magnitude and what makes a diamond
-  dear multiplies: a larger stone of a better colour costs so many *times* more. With `exp` as last
-  activation the network adds up logarithms, and the loss is still the metric: the MAE in dollars.
-- **A falling learning rate, then an average.** Four networks that start from different weights err
-  in different ways; the mean of their answers errs less.
+- **Raw features in, dollars out.** Logarithms, normalisation and the way back to dollars are layers
+  of the model, so what is saved is all that the grader needs.
+- **Factors, not sums.** Prices spread over two orders of magnitude and what makes a diamond dear
+  multiplies: a larger stone of a better colour costs so many *times* more. The network sees the
+  logarithms of weight and size and answers through `exp`; in between it adds. The loss is still
+  the metric: the MAE in dollars.
+- **A falling learning rate, then an average.** Networks that start from different weights err in
+  different ways; the mean of their answers errs less.
+- **Many steps a call.** The networks are so small that calling TensorFlow costs more than the
+  arithmetic; `steps_per_execution` saves half of the time.
 """
 
 import csv
@@ -25,10 +28,10 @@ CATEGORIES = {
     "clarity": ["I1", "SI2", "SI1", "VS2", "VS1", "VVS2", "VVS1", "IF"],
 }
 
-MEMBERS = 4
-EPOCHS = 30
+MEMBERS = 3
+EPOCHS = 25
 BATCH = 128
-LEARNING_RATE = 2e-3
+LEARNING_RATE = 3e-3
 WEIGHT_DECAY = 0.02
 
 
@@ -45,14 +48,14 @@ def load(path):
     return np.array(features, dtype="float32"), np.array(prices, dtype="float32")
 
 
-def network(typical_price):
-    """Three hidden layers on normalised features; starts out answering the typical price."""
+def network(inputs, typical_price):
+    """Three hidden layers on prepared features; starts out answering the typical price."""
     return keras.Sequential(
         [
-            keras.Input((len(FEATURES),)),
-            layers.Dense(128, activation="relu"),
-            layers.Dense(128, activation="relu"),
-            layers.Dense(128, activation="relu"),
+            keras.Input((inputs,)),
+            layers.Dense(64, activation="relu"),
+            layers.Dense(64, activation="relu"),
+            layers.Dense(64, activation="relu"),
             layers.Dense(
                 1,
                 activation="exponential",
@@ -62,24 +65,33 @@ def network(typical_price):
     )
 
 
-def train(network, features, prices):
+def train(network, prepared, prices):
     """Minimise the metric itself while the learning rate falls to zero along a cosine."""
-    steps = EPOCHS * int(np.ceil(len(features) / BATCH))
+    steps = EPOCHS * int(np.ceil(len(prepared) / BATCH))
     rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps)
     trainer = keras.Model(network.inputs, network.outputs)  # keeps the optimizer out of the file
-    trainer.compile(optimizer=keras.optimizers.AdamW(rate, weight_decay=WEIGHT_DECAY), loss="mae")
-    trainer.fit(features, prices, batch_size=BATCH, epochs=EPOCHS, verbose=2)
+    trainer.compile(
+        optimizer=keras.optimizers.AdamW(rate, weight_decay=WEIGHT_DECAY),
+        loss="mae",
+        steps_per_execution=32,
+    )
+    trainer.fit(prepared, prices, batch_size=BATCH, epochs=EPOCHS, verbose=2)
 
 
 def solution_model(features, prices):
     """Train the networks one by one; return one model from raw features to their average."""
-    normalise = layers.Normalization()
-    normalise.adapt(features)
-    networks = [network(np.median(prices)) for _ in range(MEMBERS)]
-    for member in networks:
-        train(member, normalise(features), prices)
     inputs = keras.Input((len(FEATURES),), name="features")
-    normalised = normalise(inputs)
+    carat, size = inputs[:, :1], inputs[:, 6:9]
+    logarithms = [keras.ops.log(keras.ops.maximum(part, 0.01)) for part in (carat, size)]
+    widened = layers.Concatenate()([inputs, *logarithms])
+    normalise = layers.Normalization()
+    normalise.adapt(keras.Model(inputs, widened).predict(features, verbose=0))
+    normalised = normalise(widened)
+
+    prepared = keras.Model(inputs, normalised).predict(features, verbose=0)
+    networks = [network(prepared.shape[1], np.median(prices)) for _ in range(MEMBERS)]
+    for member in networks:
+        train(member, prepared, prices)
     return keras.Model(inputs, layers.Average()([member(normalised) for member in networks]))
 
 

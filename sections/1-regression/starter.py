@@ -1,5 +1,10 @@
-"""A first model for section 1. It runs as it is and can be graded; now make it better."""
+# %% [markdown]
+# # Section 1: Diamond prices
+#
+# A first model. It runs as it is, in a few seconds, and can be graded; now make it better.
+# `task.md` says what is asked, how it is scored, and where help is to be found.
 
+# %%
 import csv
 from pathlib import Path
 
@@ -7,9 +12,16 @@ import keras
 import numpy as np
 from keras import layers
 
-FEATURES = ["carat", "cut", "color", "clarity", "depth", "table", "x", "y", "z"]
+keras.utils.set_random_seed(0)
 
-# The code of a category is its place in this list, as task.md says.
+# %% [markdown]
+# ## The table in numbers
+#
+# The grader sends the nine features in this order. The code of a category is its place in the list,
+# as `task.md` says.
+
+# %%
+FEATURES = ["carat", "cut", "color", "clarity", "depth", "table", "x", "y", "z"]
 CATEGORIES = {
     "cut": ["Fair", "Good", "Very Good", "Premium", "Ideal"],
     "color": ["J", "I", "H", "G", "F", "E", "D"],
@@ -30,6 +42,17 @@ def load(path):
     return np.array(features, dtype="float32"), np.array(prices, dtype="float32")
 
 
+features, prices = load("train.csv")
+print(features.shape, prices.shape)
+
+# %% [markdown]
+# ## The model
+#
+# `Normalization` learns mean and variance of each feature and is part of the model: what is saved
+# takes raw features.
+
+
+# %%
 def solution_model(features, prices):
     """Build and train the model."""
     normalise = layers.Normalization()
@@ -47,7 +70,10 @@ def solution_model(features, prices):
     return model
 
 
-if __name__ == "__main__":
-    keras.utils.set_random_seed(0)
-    model = solution_model(*load("train.csv"))
-    model.save("model.keras")
+model = solution_model(features, prices)
+
+# %% [markdown]
+# ## Save it, then run `exam grade 1`
+
+# %%
+model.save("model.keras")
