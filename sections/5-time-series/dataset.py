@@ -9,7 +9,7 @@ learn from, and windows of hours that are not in it:
    In each group a hash of the group's own rows names one block that belongs to the *reserve*; the
    other two belong to the *pool*. That is the same for every seed: hours that one candidate is
    given are never hidden from another.
-2. The seed picks a stretch of 32 neighbouring groups of the 35 that there are. The 64 blocks of the
+2. The seed picks a stretch of 32 neighbouring groups of the 36 that there are. The 64 blocks of the
    pool are the train set: one series with dates and with gaps where the reserve was.
 3. The reserve's 32 blocks are taken in pairs of neighbours; of each pair the seed sends one to the
    probe set and the other one to the final set. Both thus see the same years and seasons.

@@ -14,7 +14,7 @@ from keras import layers, ops
 INPUT_HOURS, OUTPUT_HOURS, DAY = 168, 24, 24
 WINDOW = INPUT_HOURS + OUTPUT_HOURS
 
-EPOCHS = 4
+EPOCHS = 6
 BATCH = 64
 
 
@@ -64,10 +64,11 @@ def solution_model(inputs, targets):
     normalise.adapt(inputs)
     week = keras.Input((INPUT_HOURS, 9), name="week")
     x, counts, scale = hourly(week, normalise)
-    x = layers.Conv1D(32, 3, padding="same", activation="relu")(x)
+    x = layers.Conv1D(64, 3, padding="same", activation="relu")(x)
     x = layers.Conv1D(1, 3, padding="same")(x)
     model = keras.Model(week, (ops.mean(counts, axis=2) + x[:, :, 0]) * scale)
-    model.compile(optimizer=keras.optimizers.Adam(1e-3), loss="mae")
+    rate = keras.optimizers.schedules.CosineDecay(2e-3, EPOCHS * len(inputs) // BATCH)
+    model.compile(optimizer=keras.optimizers.Adam(rate), loss="mae")
     model.fit(inputs, targets, epochs=EPOCHS, batch_size=BATCH, verbose=2)
     return model
 
