@@ -139,3 +139,28 @@ def notebook(section: str, form: str) -> None:
         folder = section_named(section, form).folder
     changed = write_notebook(folder)
     show(f"{folder / NOTEBOOK}{'' if changed else ' (as it was)'}")
+
+
+@command.command()
+@click.argument("name")
+@click.option("--number", type=click.IntRange(1, 999), default=6, show_default=True)
+@click.option("--kind", default="regression", show_default=True, help="regression, classification.")
+@click.option(
+    "--into",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    help="Where the folder is made; here unless told.",
+)
+def new(name: str, number: int, kind: str, into: Path) -> None:
+    """Make a folder with every file of a section, as a small task that works already.
+
+    Change its files one after another, and run `exam author check` on it in between.
+    """
+    from exam_cli.authoring.new import kinds, new_section
+    from exam_cli.cli.screen import show
+    from exam_cli.errors import UsageError
+
+    if kind not in kinds():
+        raise UsageError(f"There is no template {kind!r}: choose one of {', '.join(kinds())}.")
+    folder = new_section(name, number, kind, into)
+    show(f"{folder}\nnext: change its files, then `exam author check {folder}`")
