@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
 from exam_cli.config.edition import Architecture
 from exam_cli.config.section import Source
 from exam_cli.engine.port import Engine
-from exam_cli.errors import ExamError
+from exam_cli.errors import ExamError, OurFault
 from exam_cli.fetch.apt import fetch_exact
 from exam_cli.fetch.lockfile import Pin, normal_name, sha256_of
+from exam_cli.fetch.npm import npm_pack
 from exam_cli.fetch.wheels import fetch_wheels
 from exam_cli.paths import cache_dir
 from exam_cli.progress import SILENT
@@ -34,16 +32,28 @@ def fetch_source(source: Source, engine: Engine, image: str, architecture: Archi
     if archive.is_file() and sha256_of(archive) == source.sha256:
         return archive
     archive.parent.mkdir(parents=True, exist_ok=True)
+    named = f"The source {source.name} ({source.package} {source.version} from {source.registry})"
     with tempfile.TemporaryDirectory(dir=archive.parent) as scratch:
-        arrived = _fetch(source, engine, image, architecture, Path(scratch))
+        try:
+            arrived = _fetch(source, engine, image, architecture, Path(scratch))
+        except OurFault:
+            raise
+        except ExamError as error:
+            if "DO NOT MATCH THE HASHES" in str(error):  # pip's words; it keeps no such file
+                raise ExamError(_other_hash(named, source, "another sha256")) from error
+            raise ExamError(f"{named} could not be fetched. {error}") from error
         digest = sha256_of(arrived)
         if digest != source.sha256:
-            raise ExamError(
-                f"The source {source.name} ({source.package} {source.version}) has sha256 {digest} "
-                f"and section.yaml says {source.sha256}: do not use it; ask who wrote the section."
-            )
+            raise ExamError(_other_hash(named, source, f"sha256 {digest}"))
         arrived.replace(archive)
     return archive
+
+
+def _other_hash(named: str, source: Source, found: str) -> str:
+    return (
+        f"{named} has {found}, and section.yaml says {source.sha256}: do not use it; "
+        "ask who wrote the section."
+    )
 
 
 def _fetch(
@@ -54,18 +64,4 @@ def _fetch(
         return fetch_wheels([pin], scratch, architecture, "3.11", SILENT)[0]
     if source.registry == "debian":
         return fetch_exact(engine, image, source.suite, source.package, source.version, scratch)[0]
-    return _npm_pack(source, scratch)
-
-
-def _npm_pack(source: Source, scratch: Path) -> Path:
-    npm = shutil.which("npm")
-    if npm is None:
-        raise ExamError(
-            f"The source {source.name} is an npm package and npm is not installed: install npm."
-        )
-    line = [npm, "pack", "--json", f"{source.package}@{source.version}"]
-    done = subprocess.run(line, cwd=scratch, capture_output=True, text=True, check=False)
-    if done.returncode:
-        words = (done.stderr.strip().splitlines() or ["npm gave no reason"])[-1]
-        raise ExamError(f"Fetching the source {source.name} with npm failed: {words}")
-    return scratch / Path(json.loads(done.stdout)[0]["filename"]).name
+    return npm_pack(source.package, source.version, scratch)

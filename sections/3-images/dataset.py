@@ -349,7 +349,7 @@ def develop(rng: np.random.Generator, composed: np.ndarray) -> list[np.ndarray]:
 
 
 def inputs(pictures: Pictures) -> np.ndarray:
-    """Return the model's input, float32 (rows, 32, 32, 3), resized as `keras.utils.load_img` does."""
+    """Return the model's input, float32 (rows, 32, 32, 3), resized as `load_img` does."""
     scaled = [
         np.asarray(Image.fromarray(image).resize((INPUT, INPUT), Image.BILINEAR))
         for image in pictures.images
