@@ -23,6 +23,7 @@ COMMANDS = {
     "attach": "Tell how Jupyter and editors get in.",
     "doctor": "Check engine, disk, memory and isolation.",
     "images": "Build and list the pinned images.",
+    "cohort": "Grade a class.",
     "author": "Write a section, and prove that its bands mean something.",
 }
 
