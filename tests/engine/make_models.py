@@ -30,7 +30,10 @@ CATEGORIES = {
     "color": ["J", "I", "H", "G", "F", "E", "D"],
     "clarity": ["I1", "SI2", "SI1", "VS2", "VS1", "VVS2", "VVS1", "IF"],
 }
-TOKENS, CLASSES = 40, 12
+TOKENS = 40
+LINES = (TRAIN / DIRECTORY[4] / "train.jsonl").read_text().splitlines()
+GLOSSES = [json.loads(line) for line in LINES]
+CLASSES = 1 + max(gloss["label"] for gloss in GLOSSES)
 
 
 def place(name, section):
@@ -84,21 +87,14 @@ def prices_model():
     return model
 
 
-def glosses():
-    """Return texts and labels."""
-    lines = (TRAIN / DIRECTORY[4] / "train.jsonl").read_text().splitlines()
-    rows = [json.loads(line) for line in lines]
-    return [row["text"] for row in rows], [row["label"] for row in rows]
-
-
 def word_scores(words):
     """Return naive Bayes: float32 (words + 2, classes), log P(word | class), up to a constant."""
     ids = {word: number for number, word in enumerate(words, start=2)}
     counts = np.full((len(words) + 2, CLASSES), 0.5)
-    for text, label in zip(*glosses(), strict=True):
-        plain = text.lower().translate(str.maketrans("", "", string.punctuation))
+    for gloss in GLOSSES:
+        plain = gloss["text"].lower().translate(str.maketrans("", "", string.punctuation))
         for word in plain.split()[:TOKENS]:
-            counts[ids.get(word, 1), label] += 1
+            counts[ids.get(word, 1), gloss["label"]] += 1
     scores = np.log(counts / counts.sum(0))
     scores -= scores.mean(1, keepdims=True)
     scores[:2] = 0
@@ -128,6 +124,112 @@ def honest():
         save(f"good_{kind}", 1, prices, kind)
         save(f"good_text_{kind}", 4, text, kind)
         save(f"good_tokens_{kind}", 4, tokens, kind)
+    unusual(prices, tokens)
+    misread(prices, tokens)
+
+
+def ending(model, *more):
+    """Return a model with layers, or functions of tensors, after its output."""
+    own = model.inputs[0]
+    inputs = keras.Input(own.shape[1:], dtype=own.dtype)
+    outputs = model(inputs)
+    for one in more:
+        outputs = one(outputs)
+    return keras.Model(inputs, outputs)
+
+
+def beginning(model, shape, dtype="float32"):
+    """Return a model that takes rows of another shape or dtype."""
+    inputs = keras.Input(shape, dtype=dtype)
+    own = model.inputs[0]
+    hidden = keras.ops.cast(inputs, own.dtype) if dtype != own.dtype else inputs
+    if tuple(shape) != tuple(own.shape[1:]):
+        hidden = layers.Reshape(own.shape[1:])(hidden)
+    return keras.Model(inputs, model(hidden))
+
+
+def exported(name, section, model, after, dtype=None):
+    """Save as a SavedModel a function of a model's answer."""
+    spec = model.inputs[0]
+    wanted = tf.TensorSpec(spec.shape, dtype or spec.dtype, name="rows")
+    holder = tf.Module()
+    holder.model = model
+    holder.answer = tf.function(
+        lambda rows: {"answer": after(model(tf.cast(rows, spec.dtype)))}, [wanted]
+    )
+    directory = str(place(name, section) / "model")
+    tf.saved_model.save(holder, directory, signatures={"serving_default": holder.answer})
+
+
+def unusual(prices, tokens):
+    """Good models in unusual dress: other dtypes, a dimension of one more or less."""
+    save("one_more_dimension", 1, beginning(prices, (9, 1)))
+    save("one_more_in_the_answer", 1, ending(prices, layers.Reshape((1, 1))))
+    save("tokens_with_channel", 4, beginning(tokens, (TOKENS, 1), "int32"))
+    exported("one_less_in_the_answer", 1, prices, lambda answer: answer[:, 0])
+    save("open_dimension", 1, ending_of_open(prices))
+    save("float64_input", 1, beginning(prices, (9,), "float64"))
+    exported("float64_answer", 1, prices, lambda answer: tf.cast(answer, tf.float64))
+    exported("float64_savedmodel", 1, prices, lambda answer: answer, tf.float64)
+    for dtype in ("float16", "bfloat16"):
+        answer = layers.Activation("linear", dtype=dtype)
+        save(f"{dtype}_scores", 4, ending(tokens, layers.Softmax(), answer))
+    save("bfloat16_input", 1, beginning(prices, (9,), "bfloat16"))
+    exported("whole_prices", 1, prices, lambda answer: tf.cast(tf.round(answer), tf.int32))
+    save("answer_by_name", 1, ending(prices, lambda price: {"price": price}))
+
+
+def ending_of_open(model):
+    """Return a model that leaves the number of features open, as far as it says."""
+    inputs = keras.Input((None, 1))
+    return keras.Model(inputs, model(layers.Reshape((9,))(inputs)))
+
+
+def misread(prices, tokens):
+    """Models that have learnt something and tell it wrongly."""
+    chances = layers.Softmax()
+    first = keras.ops.argmax
+    save("probabilities", 4, ending(tokens, chances))
+    save("sigmoids", 4, ending(tokens, layers.Activation("sigmoid")))
+    save("half_probabilities", 4, ending(tokens, layers.Softmax(dtype="float16")))
+    save("class_numbers", 4, ending(tokens, lambda scores: first(scores, axis=-1)))
+    save(
+        "class_numbers_column",
+        4,
+        ending(tokens, lambda scores: first(scores, axis=-1), layers.Reshape((1,))),
+    )
+    save(
+        "one_hot",
+        4,
+        ending(tokens, lambda scores: keras.ops.one_hot(first(scores, axis=-1), CLASSES)),
+    )
+    exported(
+        "one_hot_of_bools",
+        4,
+        tokens,
+        lambda scores: tf.equal(scores, tf.reduce_max(scores, -1, keepdims=True)),
+    )
+    save("next_class", 4, ending(tokens, lambda scores: keras.ops.roll(scores, 1, axis=-1)))
+    save("classes_backwards", 4, ending(tokens, lambda scores: keras.ops.flip(scores, axis=-1)))
+    save(
+        "classes_from_one",
+        4,
+        ending(tokens, lambda scores: keras.ops.pad(scores, ((0, 0), (1, 0)))),
+    )
+    inputs = keras.Input((TOKENS,), dtype="int32")
+    save("class_for_each_word", 4, keras.Model(inputs, layers.Embedding(10_002, CLASSES)(inputs)))
+    save("thousands", 1, ending(prices, layers.Rescaling(1 / 1000)))
+    save("standardised", 1, ending(prices, layers.Rescaling(1 / 4000, -1.0)))
+    save(
+        "logarithms",
+        1,
+        ending(prices, lambda price: keras.ops.log(keras.ops.maximum(price, 100.0))),
+    )
+    for name, of, into in (("prices_for_glosses", prices, 4), ("glosses_for_prices", tokens, 1)):
+        save(name, into, of)
+    flat = keras.Input((9,))
+    save("flat_squares", 1, keras.Model(flat, layers.Dense(1)(flat)))
+    save("squares_with_channel", 1, beginning(prices, (3, 3, 1)))
 
 
 # Mistakes.
@@ -177,8 +279,8 @@ def mistaken():
         "floats_of_ids", 4, plain(width=40, outputs=CLASSES)
     )  # Keras's dtype unless told otherwise
     save("floats_for_text", 4, plain(width=39, outputs=CLASSES))
-    save("eleven_classes_keras", 4, text_classes(11))
-    save("eleven_classes_savedmodel", 4, text_classes(11), "savedmodel")
+    save("three_classes_keras", 4, text_classes(3))
+    save("three_classes_savedmodel", 4, text_classes(3), "savedmodel")
     tokens = keras.Input((30,), dtype="int32")
     answer = layers.Dense(CLASSES)(layers.Flatten()(layers.Embedding(9, 2)(tokens)))
     save("thirty_tokens", 4, keras.Model(tokens, answer))
