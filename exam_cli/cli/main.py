@@ -16,6 +16,7 @@ COMMANDS = {
     "status": "Show clock, containers and scores.",
     "check": "See whether the model would load and fit; no score, no attempt.",
     "grade": "Score the model in a section's directory.",
+    "restore": "Bring the model of an earlier attempt back.",
     "submit": "End the exam: final scores, total, pass or not.",
     "down": "Stop the exam's containers; workspace and record stay.",
     "shell": "Open a shell in the workspace container.",

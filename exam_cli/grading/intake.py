@@ -86,6 +86,11 @@ class _StillChangingError(Exception):
     """The file changed between the first and the last byte."""
 
 
+def models_in(directory: Path) -> list[str]:
+    """Return the names of all models in a section's directory. Raises OSError."""
+    return sorted(entry.name for entry in os.scandir(directory) if _format_of(entry) is not None)
+
+
 def _choose(directory: Path, section: Section) -> tuple[str, Format]:
     """Return name and format of the one model in a directory."""
     if directory.is_symlink():

@@ -92,7 +92,7 @@ def test_killed_and_interrupted_it_goes_on(
         asked = time.monotonic()
         process.communicate(timeout=30)
         assert time.monotonic() - asked < 5
-        return [entry for entry in book.read_text().splitlines(keepends=True)]
+        return book.read_text().splitlines(keepends=True)
 
     first = gone_wrong(signal.SIGKILL)
     second = gone_wrong(signal.SIGINT)
