@@ -113,7 +113,7 @@ def load(path, kind):
     if len(specs) != 1:
         raise Fault("wrong_input", inputs=len(specs))
     # Called, not `predict`ed: for a few thousand rows tracing a graph takes longer than it saves.
-    return lambda batch: model(batch, training=False), describe(specs[0], model.outputs)
+    return lambda batch: model(batch, training=False), describe(specs[0], model.outputs or [])
 
 
 def load_saved_model(path):

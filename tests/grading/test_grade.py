@@ -26,11 +26,13 @@ from exam_cli.grading.environment import Environment
 from exam_cli.grading.grade import check, grade
 from exam_cli.grading.intake import Submission, take
 from exam_cli.grading.verdict import Measured, Verdict
+from exam_cli.sections.catalog import shipped_section
 from exam_cli.sections.vault import DataSet, Tensor
 from tests.grading.conftest import keras_bytes
 from tests.programs.conftest import load
 
 ROWS = 8
+OTHERS = [("4-nlp", shipped_section(4).contract)]
 WORDS = "Xyzzy"  # what programs print; no verdict may repeat it
 
 # What every predictor in these tests begins with.
@@ -85,13 +87,26 @@ class Hall:
     def grade(self, predictor: str = GOOD, scorer: str | None = None) -> Verdict:
         """Grade with a program in the predictor's place and, if given, one in the scorer's."""
         self._install(predictor, scorer)
-        return grade(self.submission, self.section, self.data, self.environment)
+        return grade(self.submission, self.section, self.data, self.environment, OTHERS)
+
+    def own_metric(self, code: str) -> None:
+        """Give the section a metric of its own."""
+        folder = self.folder.parent / "section"
+        folder.mkdir(exist_ok=True)
+        (folder / "metric.py").write_text(code)
+        self.measured_by("largest", file="metric.py", folder=folder)
+
+    def measured_by(self, name: str, file: str | None = None, folder: Path | None = None) -> None:
+        """Have the section measured by another metric, lower is better."""
+        metric = self.section.metric.model_copy(update={"name": name, "file": file})
+        update = {"metric": metric, "folder": folder or self.section.folder}
+        self.section = self.section.model_copy(update=update)
 
     def check(self, predictor: str) -> Verdict:
         """Check, on inputs without labels, with a program in the predictor's place."""
         self._install(predictor, "sys.exit('nothing is scored in a check')")
         sample = replace(self.data, name="sample", labels=None)
-        return check(self.submission, self.section, sample, self.environment)
+        return check(self.submission, self.section, sample, self.environment, OTHERS)
 
     def _install(self, predictor: str, scorer: str | None) -> None:
         slow = "import numpy as np\n" if "predictions(" in predictor else ""
@@ -329,6 +344,129 @@ def test_a_file_that_is_no_model_never_meets_a_container(
     verdict = hall.grade()
     rejected(verdict, "not_a_model")
     assert hall.engine.created == [] and verdict.seconds_predict is None
+
+
+# --- what is said beside
+
+
+TOOK = "took=[9, 1], gave=[]"
+
+
+def test_shapes_that_were_made_to_fit_are_said(hall: Hall) -> None:
+    program = f"ready(); predictions(inputs()[:, :1], {TOOK})"
+    for verdict in (hall.grade(program), hall.check(program)):
+        assert verdict.remarks == (
+            "The model takes (rows, 9, 1): the rows were given that shape.",
+            "The model returns (rows,): that was taken as (rows, 1).",
+        )
+        assert verdict.message.endswith(" ".join(verdict.remarks))
+
+
+def test_shapes_that_cannot_be_are_not(hall: Hall) -> None:
+    for told in ("took=[8, 1], gave=[31337]", "took='Xyzzy', gave={'a': 1}", "took=[9] * 99"):
+        verdict = hall.grade(f"ready(); predictions(inputs()[:, :1], {told})")
+        assert verdict.status == "scored" and verdict.remarks == ()
+        assert "31337" not in shown(verdict)
+
+
+def test_a_model_for_another_section_is_told_so(hall: Hall) -> None:
+    got = "{'dtype': 'int32', 'shape': [None, 40]}"
+    program = (
+        f"ready(); answer({{'kind': 'fault', 'reason': 'wrong_input', 'detail': {{'got': {got}}}}})"
+    )
+    for verdict in (hall.grade(program), hall.check(program)):
+        assert "looks like a model for section 4." in rejected(verdict, "wrong_input")
+
+
+def test_noise_comes_with_the_metric(hall: Hall) -> None:
+    # Errors of 10, 20, ... 80: their mean is 45, its standard error 23 / sqrt(8).
+    program = "ready(); predictions(inputs()[:, :1] + 100 + 10 * np.arange(1, 9)[:, None])"
+    verdict = hall.grade(program)
+    assert verdict.measured is not None and verdict.measured.noise is not None
+    assert verdict.measured.value == 45 and 6 < verdict.measured.noise < 10
+    assert not verdict.measured.borderline
+    hall.section = hall.section.model_copy(update={"bands": (900, 650, 500, 49, 40)})
+    verdict = hall.grade(program)
+    assert verdict.score == 4 and verdict.measured is not None and verdict.measured.borderline
+    assert "4 of 5; 5 needs mae at most 40. That is borderline" in verdict.message
+
+
+# --- a section's own metric
+
+
+LARGEST = """
+import numpy as np
+print("Xyzzy")
+
+def metric(predictions, labels):
+    return np.abs(predictions - labels).max()
+"""
+
+
+def test_a_section_s_own_metric(hall: Hall) -> None:
+    hall.own_metric(LARGEST)
+    verdict = hall.grade()
+    assert verdict.status == "scored" and verdict.measured is not None
+    assert (verdict.measured.name, verdict.measured.value) == ("largest", 100.0)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "",
+        "def metric(",
+        "import nothing_of_the_kind",
+        "def metric(predictions, labels): return float('nan')",
+        "def metric(predictions, labels): return float('inf')",
+        "def metric(predictions, labels): raise ValueError('Xyzzy')",
+        "def metric(predictions, labels): raise SystemExit(0)",
+        "def metric(predictions, labels): import os; os._exit(0)",
+    ],
+)
+def test_a_section_s_own_metric_that_fails_is_our_failure(hall: Hall, code: str) -> None:
+    hall.own_metric(code)
+    said = failed(hall.grade(), "scorer_error")
+    assert "The section's own metric, metric.py, failed: tell whoever wrote section 1" in said
+
+
+def test_a_section_s_own_metric_that_is_not_there_is_our_failure(hall: Hall) -> None:
+    hall.measured_by("largest", file="metric.py", folder=hall.folder)
+    failed(hall.grade(), "scorer_error")
+
+
+def test_a_section_s_own_metric_never_sees_what_is_not_finite(hall: Hall) -> None:
+    hall.own_metric(LARGEST)
+    rejected(hall.grade("ready(); predictions(np.full((8, 1), np.nan))"), "not_finite")
+
+
+# --- probabilities
+
+
+def of_classes(hall: Hall, tensors: ModuleType) -> None:
+    """Ask for the probability of class 1."""
+    hall.measured_by("log_loss")
+    assert hall.data.labels is not None
+    description, body = tensors.encode("labels", np.arange(ROWS, dtype=np.int32) % 2)
+    hall.data.labels.path.write_bytes(body)
+    hall.data.labels.description.update(description)
+
+
+@pytest.mark.parametrize("value", ["7.0", "-0.5"])
+def test_logits_are_told_where_probabilities_are_needed(
+    hall: Hall, tensors: ModuleType, value: str
+) -> None:
+    of_classes(hall, tensors)
+    program = f"ready(); predictions(np.full((8, 1), {value}))"
+    graded, checked = hall.grade(program), hall.check(program)
+    assert "add a sigmoid" in rejected(graded, "wrong_output")
+    assert rejected(checked, "wrong_output") == graded.message
+
+
+def test_probabilities_are_scored(hall: Hall, tensors: ModuleType) -> None:
+    of_classes(hall, tensors)
+    verdict = hall.grade("ready(); predictions(np.full((8, 1), 0.5))")
+    assert verdict.measured is not None
+    assert verdict.measured.value == pytest.approx(0.6931, abs=1e-4)
 
 
 # --- a check
