@@ -54,11 +54,10 @@ LANES = np.uint32(0x00FF00FF)  # two of the four channels of a packed pixel
 
 
 class Artworks(NamedTuple):
-    """Chosen drawings: packed pixels uint32 (drawings, 64, 64), and the class of each."""
+    """The classes' names, and their drawings: packed pixels, uint32 (classes * 5, 64, 64)."""
 
     names: list[str]
     pixels: np.ndarray
-    classes: np.ndarray
 
 
 class Pictures(NamedTuple):
@@ -138,7 +137,7 @@ def choose(rng: np.random.Generator, signs: dict[str, bytes]) -> Artworks:
         paths = by_class[name]
         chosen += [pixels[paths[index]] for index in shuffled(rng, len(paths))[:DRAWINGS]]
     packed = np.ascontiguousarray(np.stack(chosen)).view("<u4")[..., 0]
-    return Artworks(names, packed, np.repeat(np.arange(CLASSES), DRAWINGS).astype(np.int32))
+    return Artworks(names, packed)
 
 
 def raster(svg: bytes) -> np.ndarray:
