@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 TOKENS = 40
-CLASSES = 12
+CLASSES = 19
 
 labels = [json.loads(line)["label"] for line in Path("train.jsonl").read_text().splitlines()]
 frequency = np.bincount(labels, minlength=CLASSES) / len(labels)

@@ -2,18 +2,22 @@
 
 The source is `data.noun` of WordNet 3.0. Each line is one sense of a noun: the second field is the
 number of its lexicographer file (a category such as `noun.animal`), and what follows the bar is
-its gloss. `build` turns the glosses of the 12 largest categories into three sets:
+its gloss. `build` turns the glosses of 19 categories into three sets:
 
 1. Quoted examples are cut out of the gloss ("they were all fishes"), and so are spaces and
    semicolons left over at its ends. Glosses of fewer than three words are dropped.
-2. Two glosses are taken for **near-duplicates** when they have the same bag of content words: in
-   lower case, without punctuation, without function words, a plural `s` cut off, and every digit
-   written as 0 (so that "English painter (1776-1837)" and "English painters (1802-1873)" are one).
-   Of near-duplicates only the first is kept; where they stand in different categories, all go,
-   for then no answer would be right.
-3. From each category the seed draws 170 glosses for the probe set, 170 for the final set and
-   1,800 for the train set. The sets are balanced: guessing is right once in twelve times.
-4. Each set is shuffled.
+2. Two glosses are **near-duplicates** when their bags of content words are the same, or when
+   the larger one has at least five words and they differ in one word (added, left out or
+   replaced). Content words are those in lower case, without punctuation, without function words,
+   a plural `s` cut off, and every digit written as 0 (so that "English painter (1776-1837)" and
+   "English painters (1802-1873)" are one). Of near-duplicates only the first is kept; where the
+   very same bag stands in different categories, all go, for then no answer would be right.
+3. A hash of its content words puts every gloss into the **reserve** (three of ten) or the
+   **pool**, the same in every session: what one session trains on, none asks about.
+4. From each category the seed draws two fifths of the pool for the train set, so that it is as
+   unbalanced as the dictionary, and from the reserve 105 glosses for the probe set and 100
+   others for the final set: these are balanced, and guessing is right once in nineteen times.
+5. Each set is shuffled.
 
 `vocabulary.txt` is counted on the train set alone.
 
@@ -28,7 +32,7 @@ import json
 import re
 import string
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,19 +43,29 @@ CATEGORIES = (
     ("animal", "05"),
     ("artifact", "06"),
     ("attribute", "07"),
+    ("body", "08"),
     ("cognition", "09"),
     ("communication", "10"),
+    ("event", "11"),
+    ("food", "13"),
     ("group", "14"),
     ("location", "15"),
+    ("object", "17"),
     ("person", "18"),
     ("plant", "20"),
+    ("possession", "21"),
+    ("quantity", "23"),
     ("state", "26"),
     ("substance", "27"),
+    ("time", "28"),
 )
 
-TRAIN_EACH, HIDDEN_EACH = 1_800, 170  # glosses of each category
+TRAIN_SHARE = 0.4  # of each category's pool
+RESERVE_TENTHS = 3  # of all glosses
+HIDDEN_EACH = 105  # glosses of each category in each of the hidden sets
 SAMPLE_ROWS = 16
 FEWEST_WORDS = 3
+LARGE_BAG = 5  # content words, from which on one may differ
 
 VOCABULARY_SIZE = 10_000
 FEWEST_OCCURRENCES = 2
@@ -67,6 +81,7 @@ FUNCTION_WORDS = frozenset(FUNCTION_WORD_LIST.split())
 NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 Gloss = tuple[str, int]  # text and label
+Bag = tuple[str, ...]  # content words in alphabetical order
 
 
 def build(sources: dict[str, bytes], seed: bytes) -> dict[str, Any]:
@@ -93,6 +108,15 @@ def build(sources: dict[str, bytes], seed: bytes) -> dict[str, Any]:
     }
 
 
+def shuffle_labels(train: dict[str, bytes], seed: bytes) -> dict[str, bytes]:
+    """Return the train files with the labels dealt out anew among the glosses."""
+    lines = train["train.jsonl"].decode("utf-8").splitlines()
+    rows = [(row["text"], row["label"]) for row in map(json.loads, lines)]
+    mixed = shuffle(generator(seed), rows)
+    wrong = [(text, mixed[row][1]) for row, (text, _) in enumerate(rows)]
+    return {**train, "train.jsonl": to_jsonl(wrong)}
+
+
 def generator(seed: bytes) -> np.random.Generator:
     """Return the one source of randomness of this section."""
     digest = hashlib.sha256(b"nlp:" + seed).digest()
@@ -106,7 +130,7 @@ def shuffle(rng: np.random.Generator, glosses: Sequence[Gloss]) -> list[Gloss]:
 
 
 def read(source: bytes) -> list[Gloss]:
-    """Read the glosses of the twelve categories, in the order of the file."""
+    """Read the glosses of the nineteen categories, in the order of the file."""
     label_of = {number: label for label, (_, number) in enumerate(CATEGORIES)}
     glosses = []
     for line in source.decode("utf-8").splitlines():
@@ -114,8 +138,10 @@ def read(source: bytes) -> list[Gloss]:
             continue
         synset, _, gloss = line.partition(" | ")
         label = label_of.get(synset.split(" ", 2)[1])
+        if label is None:
+            continue
         text = without_examples(gloss)
-        if label is not None and len(words(text)) >= FEWEST_WORDS:
+        if len(words(text)) >= FEWEST_WORDS:
             glosses.append((text, label))
     return glosses
 
@@ -133,7 +159,7 @@ def words(text: str) -> list[str]:
     return text.lower().translate(NO_PUNCTUATION).split()
 
 
-def content(text: str) -> tuple[str, ...]:
+def content(text: str) -> Bag:
     """Return the bag of content words by which near-duplicates are recognised."""
     spaced = re.sub(r"[^\w\s]|_", " ", text.lower())
     bag = (
@@ -145,27 +171,52 @@ def content(text: str) -> tuple[str, ...]:
 
 
 def distinct(glosses: Sequence[Gloss]) -> list[Gloss]:
-    """Keep the first of each group of near-duplicates, and none where their labels differ."""
-    groups: dict[tuple[str, ...], list[Gloss]] = {}
+    """Keep the first of each group of near-duplicates, and no bag with several labels."""
+    groups: dict[Bag, list[Gloss]] = {}
     for gloss in glosses:
         groups.setdefault(content(gloss[0]), []).append(gloss)
-    return [group[0] for group in groups.values() if len({label for _, label in group}) == 1]
+    kept = []
+    seen: set[Bag] = set()
+    for bag, group in groups.items():
+        near = [bag, *shortened(bag)]
+        if len({label for _, label in group}) == 1 and seen.isdisjoint(near):
+            kept.append(group[0])
+            seen.update(near)
+    return kept
+
+
+def shortened(bag: Bag) -> Iterator[Bag]:
+    """Yield a large bag with one word left out, for each of its words.
+
+    Two bags that differ in one word have one of these in common, or one is among the other's.
+    """
+    if len(bag) >= LARGE_BAG:
+        for place in range(len(bag)):
+            yield bag[:place] + bag[place + 1 :]
+
+
+def is_reserved(gloss: Gloss) -> bool:
+    """Tell whether a gloss is kept for hidden sets, by a hash of its own content words."""
+    digest = hashlib.sha256("\n".join(content(gloss[0])).encode("utf-8")).digest()
+    return int.from_bytes(digest[:8], "big") % 10 < RESERVE_TENTHS
 
 
 def split(
     rng: np.random.Generator, glosses: Sequence[Gloss]
 ) -> tuple[list[Gloss], list[Gloss], list[Gloss]]:
-    """Draw train, probe and final, each with as many glosses of one category as of another."""
+    """Draw train from the pool, probe and final from the reserve of each category."""
     train: list[Gloss] = []
     probe: list[Gloss] = []
     final: list[Gloss] = []
     for label, (name, _) in enumerate(CATEGORIES):
-        mine = shuffle(rng, [gloss for gloss in glosses if gloss[1] == label])
-        if len(mine) < 2 * HIDDEN_EACH + TRAIN_EACH:
+        mine = [gloss for gloss in glosses if gloss[1] == label]
+        reserve = shuffle(rng, [gloss for gloss in mine if is_reserved(gloss)])
+        pool = shuffle(rng, [gloss for gloss in mine if not is_reserved(gloss)])
+        if len(reserve) < 2 * HIDDEN_EACH:
             raise ValueError(f"only {len(mine)} different glosses of the category {name}")
-        probe += mine[:HIDDEN_EACH]
-        final += mine[HIDDEN_EACH : 2 * HIDDEN_EACH]
-        train += mine[2 * HIDDEN_EACH : 2 * HIDDEN_EACH + TRAIN_EACH]
+        probe += reserve[:HIDDEN_EACH]
+        final += reserve[HIDDEN_EACH : 2 * HIDDEN_EACH]
+        train += pool[: int(TRAIN_SHARE * len(pool))]
     return train, probe, final
 
 
