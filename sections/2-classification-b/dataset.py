@@ -4,18 +4,18 @@ The source is 10,000 pictures of 28 x 28 pixels, a thousand of each of ten anima
 black. It is a pickled array. A pickle is a program, so it is **never unpickled**: its operations
 are listed, which runs nothing, and the bytes of the array are the only long value among them.
 
-1. Two pictures are **near-duplicates** when they, or one and the mirrored other, differ by at most 8
-   grey levels of 255 in the mean over their pixels, that is in some 25 of 784 pixels: one shape drawn
+1. Two pictures are **near-duplicates** when they, or one and the mirrored other, differ by at most
+   8 grey levels of 255 in the mean over their pixels, or in some 25 of 784 pixels: one shape drawn
    twice, or twice the same animal. Of near-duplicates only the first is kept, and none where their
    classes differ, for then no answer would be right.
 2. Each picture that is left belongs either to the **pool** or, one in two, to the **reserve**, by a
    hash of its own pixels and so in every session alike. What is trained on comes from the pool,
-   what is graded on from the reserve: a hidden picture of one session is in no train set of another.
+   what is graded on from the reserve: what one session hides is in no train set of another.
 3. The seed draws 380 pictures of each class from the pool for the train set, and 200 of each for
    the probe set and as many for the final set from the reserve. All sets are balanced: guessing is
    right once in ten times.
-4. Every picture is mirrored or not, and moved by up to three pixels down or up and right or left, as
-   the seed has it; what moves out of the frame is lost, what comes in is black. There are few
+4. Every picture is mirrored or not, and moved by up to three pixels down or up and right or left,
+   as the seed has it; what moves out of the frame is lost, what comes in is black. There are few
    pictures, and so no two sessions see quite the same ones.
 5. The seed also decides which class has which label, as `labels.txt` says.
 6. Each set is shuffled.
@@ -66,7 +66,8 @@ IMAGES, LABELS = FOLDER + "animal_data_version_3.gz", FOLDER + "animal_label_ver
 def build(sources: dict[str, dict[str, bytes]], seed: bytes) -> dict[str, Any]:
     """Make the files of the train set and the arrays of the sample, probe and final sets.
 
-    `sources["animals"]` holds the two files of the source by their path, `seed` 32 secret bytes. Pictures are float32 of shape (rows, 28, 28) with values 0 to 255, labels int32 of shape
+    `sources["animals"]` holds the two files of the source by their path, `seed` 32 secret bytes.
+    Pictures are float32 of shape (rows, 28, 28) with values 0 to 255, labels int32 of shape
     (rows,). Raises ValueError if a class has too few pictures to fill the sets.
     """
     rng = generator(seed)

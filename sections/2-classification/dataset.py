@@ -9,12 +9,12 @@ halves, 60,000 to train on and 10,000 to test with, are pooled and divided anew:
    classes differ, for then no answer would be right.
 2. Each picture that is left belongs either to the **pool** or, one in four, to the **reserve**, by
    a hash of its own pixels and so in every session alike. What is trained on comes from the pool,
-   what is graded on from the reserve: a hidden picture of one session is in no train set of another.
+   what is graded on from the reserve: what one session hides is in no train set of another.
 3. The seed draws 1,200 pictures of each class from the pool for the train set, and 400 of each for
    the probe set and as many for the final set from the reserve. All sets are balanced: guessing is
    right once in ten times.
-4. Every picture is mirrored or not, and moved by up to three pixels down or up and right or left, as
-   the seed has it; what moves out of the frame is lost, what comes in is black. The published
+4. Every picture is mirrored or not, and moved by up to three pixels down or up and right or left,
+   as the seed has it; what moves out of the frame is lost, what comes in is black. The published
    pictures are cut so tightly that a linear model gets on well; these are a little more like life.
 5. The seed also decides which class has which label, as `labels.txt` says.
 6. Each set is shuffled.

@@ -5,6 +5,8 @@
 # What is asked, and how it is scored, is in `task.md`.
 
 # %%
+from pathlib import Path
+
 import keras
 import numpy as np
 from keras import layers
@@ -18,8 +20,7 @@ keras.utils.set_random_seed(0)
 # %%
 with np.load("train.npz") as data:
     images, labels = data["images"], data["labels"]
-with open("labels.txt") as file:
-    names = file.read().splitlines()
+names = Path("labels.txt").read_text().splitlines()
 print(images.shape, images.dtype, [names[label] for label in labels[:5]])
 
 # %% [markdown]
