@@ -1,0 +1,115 @@
+"""Reference solution of section 5, form b: two convolutions over the hours of a day.
+
+Five decisions carry it:
+
+- **Hours meet their like.** The week is folded into seven days, so that each hour to predict sees
+  the same hour of the seven days before, their temperatures and its own. One network serves all 24
+  hours, so each window teaches it 24 times; a convolution lets an hour see its neighbours.
+- **A failure is no load of zero.** Hours in which the meter failed are marked and left out of all
+  means, and windows whose answer has some are not learnt from.
+- **Loads relative to the week's mean**, and the last day's mean beside it: it tells at once when
+  the town's level has changed.
+- **The loss is the metric**: the MAE in megawatts.
+- **Two ways to be wrong.** One network adds a correction to the mean of the seven days, the other
+  multiplies it. The average errs less than either. The learning rate falls to zero.
+"""
+
+import csv
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+INPUT_HOURS, OUTPUT_HOURS, DAY = 168, 24, 24
+WINDOW = INPUT_HOURS + OUTPUT_HOURS
+
+EPOCHS = 8
+BATCH = 64
+LEARNING_RATE = 2e-3
+WEIGHT_DECAY = 0.01
+
+
+def load(path):
+    """Return hours since 1970, int64, and the other columns, float32 of shape (hours, 4)."""
+    rows = list(csv.DictReader(Path(path).read_text().splitlines()))
+    times = np.array([row["time"] for row in rows], dtype="datetime64[h]")
+    columns = ("load", "temperature", "forecast", "holiday")
+    values = [[float(row[name]) for name in columns] for row in rows]
+    return times.astype("int64"), np.array(values, dtype="float32")
+
+
+def windows(hours, values, step):
+    """Return inputs, float32 of shape (windows, 168, 7), and targets, float32 (windows, 24)."""
+    calendar = np.stack([hours % 24, (hours // 24 + 3) % 7], axis=1)  # 1970 began on a Thursday
+    inputs, targets = [], []
+    for start in range(0, len(hours) - WINDOW + 1, step):
+        past, end = slice(start, start + INPUT_HOURS), start + WINDOW
+        target = values[end - OUTPUT_HOURS : end, 0]
+        if target.min() == 0:
+            continue  # the meter failed
+        today, next_day = values[past], values[start + DAY : end]
+        inputs.append(
+            np.concatenate([today[:, :2], calendar[past], today[:, 3:], next_day[:, 2:]], axis=1)
+        )
+        targets.append(target)
+    return np.array(inputs, dtype="float32"), np.array(targets)
+
+
+def hourly(week, normalise):
+    """Turn (168, 7) into what each of the 24 hours to predict needs: (24, 68).
+
+    A week is seven days of 24 hours, so the hour to predict in place k has the hours in places k,
+    24 + k, 48 + k, ... for predecessors, whatever hour the window begins at. Loads are divided by
+    the week's mean; hours in which the meter failed are marked, and left out of the means.
+    Returns also the mean of the seven predecessors, (24,), and the week's mean, (1,).
+    """
+    by_hour = layers.Permute((2, 1, 3))(layers.Reshape((7, DAY, 7))(week))
+    weather = layers.Permute((2, 1, 3))(layers.Reshape((7, DAY, 7))(normalise(week)))
+    read = ops.cast(by_hour[:, :, :, 0] > 0, "float32")
+    scale = ops.sum(week[:, :, 0], axis=1, keepdims=True) / (
+        ops.sum(read, axis=(1, 2))[:, None] + 1
+    )
+    loads = by_hour[:, :, :, 0] / (scale[:, :, None] + 1e-3)
+    usual = ops.sum(loads, axis=2) / (ops.sum(read, axis=2) + 1e-3)
+    change = ops.sum(loads[:, :, 6], axis=1) / (ops.sum(read[:, :, 6], axis=1) + 1e-3)
+    change = ops.repeat(change[:, None, None], DAY, axis=1)  # the last day against the week
+    hour = ops.one_hot(ops.cast(by_hour[:, :, 0, 2], "int32"), 24)
+    weekday = ops.one_hot(ops.cast(by_hour[:, :, 0, 3], "int32"), 7)
+    warmth = ops.concatenate([weather[:, :, :, 1], weather[:, :, 6, 5:6]], axis=2)
+    holiday = ops.concatenate([by_hour[:, :, :, 4], by_hour[:, :, 6, 6:7]], axis=2)
+    x = [loads, read, usual[:, :, None], change, hour, weekday, warmth, holiday]
+    return layers.Concatenate()(x), usual, scale
+
+
+def convolutions(x):
+    """Three convolutions over the 24 hours: (24, features) in, 24 corrections out, at first 0."""
+    for _ in range(3):
+        x = layers.Conv1D(64, 3, padding="same", activation="relu")(x)
+    return layers.Conv1D(1, 1, kernel_initializer="zeros")(x)[:, :, 0]
+
+
+def train(model, inputs, targets):
+    """Minimise the metric itself while the learning rate falls to zero along a cosine."""
+    rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, EPOCHS * len(inputs) // BATCH)
+    model.compile(optimizer=keras.optimizers.AdamW(rate, weight_decay=WEIGHT_DECAY), loss="mae")
+    model.fit(inputs, targets, batch_size=BATCH, epochs=EPOCHS, verbose=2)
+
+
+def solution_model(inputs, targets):
+    """Train both networks; return one model from the raw week to their average."""
+    normalise = layers.Normalization()
+    normalise.adapt(inputs)
+    week = keras.Input((INPUT_HOURS, 7), name="week")
+    x, usual, scale = hourly(week, normalise)
+    added = (usual + convolutions(x)) * scale
+    multiplied = usual * ops.exp(convolutions(x)) * scale
+    for answer in (added, multiplied):
+        train(keras.Model(week, answer), inputs, targets)
+    return keras.Model(week, layers.Average()([added, multiplied]))
+
+
+if __name__ == "__main__":
+    keras.utils.set_random_seed(0)
+    model = solution_model(*windows(*load("train.csv"), step=5))
+    model.save("model.keras")
