@@ -28,8 +28,12 @@ def load_dataset(folder: str) -> ModuleType:
 
 
 @pytest.fixture
-def regression() -> ModuleType:
-    return load_dataset("1-regression")
+def regression(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The diamonds, with sets small enough for a synthetic source."""
+    module = load_dataset("1-regression")
+    monkeypatch.setattr(module, "TRAIN_ROWS", 200)
+    monkeypatch.setattr(module, "HIDDEN_ROWS", 40)
+    return module
 
 
 @pytest.fixture

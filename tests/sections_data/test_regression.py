@@ -5,6 +5,7 @@ import io
 import itertools
 
 import numpy as np
+import pytest
 
 from tests.sections_data.conftest import OTHER_SEED, SEED
 
@@ -36,15 +37,40 @@ def test_arrays_have_the_shapes_and_dtypes_of_the_contract(regression, diamonds)
     assert built["sample"]["inputs"]["features"].shape == (16, 9)
     for name in ("probe", "final"):
         features, prices = built[name]["inputs"]["features"], built[name]["labels"]
-        assert (features.dtype, features.shape) == (np.float32, (50, 9))
-        assert (prices.dtype, prices.shape) == (np.float32, (50, 1))
-    assert built["train"]["train.csv"].count(b"\n") == 301
+        assert (features.dtype, features.shape) == (np.float32, (40, 9))
+        assert (prices.dtype, prices.shape) == (np.float32, (40, 1))
+    assert built["train"]["train.csv"].count(b"\n") == 201
 
 
-def test_sets_share_no_stone_and_leave_none_out(regression, diamonds) -> None:
+def test_sets_share_no_stone(regression, diamonds) -> None:
     sets = stones(regression.build({"diamonds": diamonds(400)}, SEED), regression)
+    assert [len(values) for values in sets.values()] == [200, 40, 40]
     assert all(not a & b for a, b in itertools.combinations(sets.values(), 2))
-    assert sum(len(values) for values in sets.values()) == 400
+
+
+def test_no_session_trains_on_a_hidden_stone_of_another(regression, diamonds) -> None:
+    source = {"diamonds": diamonds(400)}
+    sessions = [stones(regression.build(source, bytes([n])), regression) for n in range(6)]
+    trained = set().union(*(one["train"] for one in sessions))
+    hidden = set().union(*(one["probe"] | one["final"] for one in sessions))
+    assert len(trained) > 200 and len(hidden) > 80  # sessions do draw other stones
+    assert not trained & hidden
+
+
+def test_a_source_with_too_few_stones_is_refused(regression, diamonds) -> None:
+    with pytest.raises(ValueError, match=r"only \d+ and \d+ different"):
+        regression.build({"diamonds": diamonds(200)}, SEED)
+
+
+def test_shuffled_labels_are_the_same_prices_at_other_stones(regression, diamonds) -> None:
+    train = regression.build({"diamonds": diamonds(400)}, SEED)["train"]
+    mixed = regression.shuffle_labels(train, SEED)
+    assert mixed == regression.shuffle_labels(train, SEED) != regression.shuffle_labels(train, b"")
+    before, after = (regression.read(one["train.csv"]) for one in (train, mixed))
+    assert np.array_equal(regression.features(before), regression.features(after))
+    old, new = (regression.prices(rows).ravel() for rows in (before, after))
+    assert sorted(old) == sorted(new)
+    assert abs(np.corrcoef(old, new)[0, 1]) < 0.3
 
 
 def test_sample_is_taken_from_the_train_set(regression, diamonds) -> None:
@@ -53,10 +79,10 @@ def test_sample_is_taken_from_the_train_set(regression, diamonds) -> None:
     assert {tuple(row) for row in built["sample"]["inputs"]["features"].tolist()} <= train
 
 
-def test_sets_have_the_same_spread_of_prices(regression, diamonds) -> None:
-    built = regression.build({"diamonds": diamonds(400)}, SEED)
-    probe, final = (np.sort(built[name]["labels"], axis=0) for name in ("probe", "final"))
-    assert np.abs(probe - final).max() < regression.BLOCK
+def test_hidden_sets_have_the_spread_of_prices_of_the_reserve(regression) -> None:
+    reserve = [{"price": str(price)} for price in range(120)]
+    for part in regression.hidden(regression.generator(SEED), reserve):
+        assert [int(row["price"]) // 3 for row in part] == list(range(40))
 
 
 def test_hidden_rows_are_not_in_order_of_price(regression, diamonds) -> None:
