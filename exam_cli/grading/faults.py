@@ -140,6 +140,11 @@ def _load_failed(
             "load_failed",
             "The SavedModel has no serving_default signature: save it with `model.export(...)`.",
         )
+    if detail.get("missing") == "model_config":
+        return Rejection(
+            "load_failed",
+            "The file holds weights without a model: save the whole model with `model.save`.",
+        )
     return Rejection(
         "load_failed",
         "The model does not load in a fresh process: use only layers that load without your own "

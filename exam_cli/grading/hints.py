@@ -18,8 +18,9 @@ _SENTENCES = {
     "often: use the order in task.md (loaders of directories sort names as text).",
     "certain": "The model returns only two different numbers: return how likely a class is, not "
     "which is chosen.",
-    "scaled": "Multiplied by one number and moved by another, the predictions would fit far better:"
-    " a model trained on scaled targets must scale back and return {unit}.",
+    "scaled": "Multiplied by one number and moved by another, the predictions would fit far "
+    "better: if the targets were scaled in training, scale back and return {unit}; if not, train "
+    "longer.",
     "logarithm": "The predictions look like logarithms: the model must return {unit}, so let it "
     "end with the exponential.",
     "reversed": "The two classes look swapped: class 1 must get the larger score.",

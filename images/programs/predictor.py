@@ -83,16 +83,18 @@ def receive(directory):
     return header, tensors.decode_all(header["tensors"], inputs)
 
 
-def saved_with(path, kind):
-    """Return the Keras version that saved an HDF5 file, or None."""
+def about(path, kind):
+    """Return what an HDF5 file says of itself: who saved it, and whether it is a whole model."""
     if kind != "h5":
-        return None
+        return {}
     import h5py
 
     with contextlib.suppress(Exception), h5py.File(path, "r") as file:
+        if "model_config" not in file.attrs:
+            return {"missing": "model_config"}
         version = file.attrs.get("keras_version")
-        return version.decode() if isinstance(version, bytes) else version
-    return None
+        return {"saved_with": version.decode() if isinstance(version, bytes) else version}
+    return {}
 
 
 def load(path, kind):
@@ -189,14 +191,14 @@ def work(directory, header, arrays):
     """Answer one request; return the answer's header and body."""
     kind = header["model"]["format"]
     path = str(Path(directory, header["model"]["root"]))
-    version = saved_with(path, kind)
+    told = about(path, kind)
     try:
         predict, spec = load(path, kind)
     except (Fault, MemoryError):
         raise
     except Exception:
         traceback.print_exc()
-        raise Fault("load_failed", saved_with=version) from None
+        raise Fault("load_failed", **told) from None
     name = choose_input(header["contract"], spec)
     try:
         inputs = prepare(arrays[name], spec)

@@ -309,7 +309,7 @@ def mistaken():
     save("too_large_for_float32", 1, too_large)
     custom_layers()
     versions()
-    without_signature()
+    incomplete()
 
 
 def custom_layers():
@@ -351,8 +351,11 @@ def versions():
         file.attrs["model_config"] = config.replace('"Dense"', '"DenseOfYore"')
 
 
-def without_signature():
-    """A SavedModel that was not saved for serving."""
+def incomplete():
+    """A SavedModel that was not saved for serving, and weights under a model's name."""
+    weights = OUT / "model.weights.h5"
+    plain().save_weights(weights)
+    weights.rename(place("weights_alone", 1) / "model.h5")
     tf.saved_model.save(tf.Module(), str(place("no_signature", 1) / "model"))
 
 

@@ -43,7 +43,7 @@ details = st.fixed_dictionaries(
     {},
     optional={
         "saved_with": versions,
-        "missing": st.just("serving_default") | values,
+        "missing": st.sampled_from(["serving_default", "model_config"]) | values,
         "inputs": values,
         "outputs": values,
         "batch": values,
@@ -110,6 +110,11 @@ def test_headers_that_once_got_through(reason: object, detail: object) -> None:
             {"reason": "load_failed", "detail": {"missing": "serving_default"}},
             "load_failed",
             "model.export",
+        ),
+        (
+            {"reason": "load_failed", "detail": {"missing": "model_config"}},
+            "load_failed",
+            "weights without a model",
         ),
         (
             {"reason": "load_failed", "detail": {"saved_with": "2.9.0"}},
@@ -197,6 +202,7 @@ def contract_of(*inputs: tuple[int, ...], output: tuple[int, ...]) -> Contract:
 
 
 PRICES, GLOSSES = SECTIONS
+(K,) = GLOSSES.contract.output.shape
 CLOTHES = contract_of((28, 28), output=(10,))
 SIGNS = contract_of((32, 32, 3), output=(20,))
 HIRES = contract_of((168, 9), output=(24,))
@@ -235,11 +241,11 @@ def spec(*shape: int | None, dtype: str = "float32", returns: list[int] | None =
         (CLOTHES, spec(9, returns=[1]), "looks like a model for section 1."),
         (CLOTHES, spec(9), "looks like a model for section 1."),
         (CLOTHES, spec(None, None, 3, returns=[20]), "section 3."),
-        (CLOTHES, spec(dtype="string", returns=[12]), "section 4."),
-        (CLOTHES, spec(1, dtype="string", returns=[12]), "section 4."),
+        (CLOTHES, spec(dtype="string", returns=[K]), "section 4."),
+        (CLOTHES, spec(1, dtype="string", returns=[K]), "section 4."),
         (SIGNS, spec(28, 28, 1, returns=[10]), "section 2."),
         (SIGNS, spec(168, 9, returns=[24, 1]), "section 5."),
-        (PRICES.contract, spec(40, dtype="int32", returns=[12]), "section 4."),
+        (PRICES.contract, spec(40, dtype="int32", returns=[K]), "section 4."),
         (
             CLOTHES,
             spec(784, returns=[10]),
@@ -274,8 +280,8 @@ def test_no_advice_where_there_is_no_evidence(contract: Contract, got: dict[str,
     [
         (GLOSSES, [], None, "a score for each class, not the number of the class"),
         (GLOSSES, [1], None, "a score for each class"),
-        (GLOSSES, [13], None, "Classes count from 0: the last layer needs 12 units"),
-        (GLOSSES, [40, 12], None, "pool or flatten before the last layer"),
+        (GLOSSES, [K + 1], None, f"Classes count from 0: the last layer needs {K} units"),
+        (GLOSSES, [40, K], None, "pool or flatten before the last layer"),
         (as_section(HIRES, "mae"), [8, 3], None, "let it end with a Reshape layer"),
         (as_section(CLOTHES), [24], spec(168, 9), "looks like a model for section 5"),
         (as_section(SIGNS), [1], spec(9), "looks like a model for section 1"),

@@ -152,7 +152,7 @@ def test_hints_are_for_poor_scores(word: str) -> None:
 
 def test_hints_come_last_and_name_the_unit() -> None:
     found = verdict(3900, 60, word="scaled")
-    assert found.message.endswith("must scale back and return US dollars.")
+    assert found.message.endswith("scale back and return US dollars; if not, train longer.")
     assert found.hint is not None and REMARK in found.message
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from exam_cli.grading.hints import WORDS
 from tests.programs.conftest import load
@@ -171,3 +173,22 @@ def test_of_a_few_rows_nothing_is_concluded(hints: ModuleType) -> None:
 
 def test_every_word_has_a_sentence(hints: ModuleType) -> None:
     assert set(hints.HINTS) == WORDS
+
+
+numbers = st.floats(allow_nan=False, allow_infinity=False, width=32)
+
+
+@given(
+    name=st.sampled_from(["mae", "rmse", "mae_over_naive", "accuracy", "macro_f1", "auroc"]),
+    values=st.lists(numbers, min_size=1, max_size=6),
+)
+def test_no_finite_prediction_breaks_them(
+    hints: ModuleType, noise: ModuleType, metrics: ModuleType, name: str, values: list[float]
+) -> None:
+    shape, labels = example(name)
+    shape, labels = shape[:60], labels[:60]
+    predictions = np.resize(np.array(values, "f4"), shape.shape)
+    word, metric = hints.hint(name, predictions, labels), metrics.METRICS[name]
+    assert word is None or word in WORDS
+    found = noise.standard_error(name, metric, predictions, labels)
+    assert found is None or (found >= 0 and math.isfinite(found))
