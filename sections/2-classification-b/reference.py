@@ -2,8 +2,8 @@
 
 Four decisions carry it:
 
-- **Convolution.** What makes a giraffe a giraffe is in outlines and patterns, wherever they are. The first
-  layers are narrow, for they work on many pixels; the later ones are wide.
+- **Convolution.** What makes a giraffe a giraffe is in outlines and patterns, wherever they are.
+  The first layers are narrow, for they work on many pixels; the later ones are wide.
 - **Batch normalisation.** The network learns several times faster with it.
 - **Augmentation.** Every epoch sees each picture mirrored or not and moved by a pixel or two:
   3,800 pictures become many more. It is done outside the model, on the arrays, so the saved model
