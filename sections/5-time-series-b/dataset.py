@@ -1,33 +1,35 @@
 """Train, probe and final sets of the time series section, form b: a simulated town's electricity.
 
 There is no source: every seed is another town, so nothing can be looked up. `build` simulates its
-load hour by hour for eleven years and cuts them up by time: three years to learn from, then four
-for the probe set and four for the final set. What is hidden thus lies later than what is given,
-and no hour is in two sets.
+load hour by hour for 23 years and cuts them up by time: three years to learn from, then ten for the
+probe set and ten for the final set. What is hidden thus lies later than what is given, and no hour
+is in two sets; a **near-duplicate** of a window is one that shares an hour with it.
 
 The load of an hour is a product, in megawatts:
 
     town's size x level x (habit + heating + cooling) x noise of the day x noise of the hour
 
-- **level**: firms open, close and move. A level lasts 20 to 80 days and is then drawn anew, evenly
-  from 0.85 to 1.15, all of a sudden. Levels do not drift, so hidden years are like given ones.
+- **level**: firms come and go. A level lasts 25 to 50 days, then all of a sudden there is another
+  one, in turn 4 to 8 per cent above and below the town's size. Levels do not drift, so hidden years
+  are like given ones.
 - **habit**: what the hour of the day asks for, by one table each for working days, Saturdays and
-  Sundays; the seed stirs the tables. A public holiday is like a Sunday. Holidays are as many as 14 a
-  year, on days that the seed draws; calendars of all years differ.
+  Sundays; the seed stirs the tables. A public holiday is like a Sunday. A year has up to 14 of
+  them, on days that the seed draws; each year has its own.
 - **heating and cooling**: proportional to the degrees below 15 or above 21.
-- **temperature**: a yearly and a daily wave, weather that changes from day to day and stays for a
-  few days. The forecast of the day before is off by some degrees.
-- **meter failures**: every 11 days or so the meter reads 0 for 2 to 24 hours. They stay in the train
-  set and in the input of hidden windows. Windows with a failure among the 24 hours to predict,
-  or among the same hours a week before, are not drawn: the naive forecast is a fair one.
+- **temperature**: a yearly and a daily wave, and weather that stays for a few days. The forecast
+  of the day before is off by some degrees.
+- **meter failures**: every 11 days or so the meter reads 0 for 2 to 24 hours. They stay in the
+  train set and in the input of hidden windows. Windows with a failure among the 24 hours to
+  predict, or among the same hours a week before, are not drawn: the naive forecast is a fair one.
 
-1,920 windows of 168 hours of input and 24 hours to predict are drawn for each hidden set, beginning
-at any hour, and shuffled.
+For each hidden set 1,920 windows of 168 hours of input and 24 hours to predict are drawn. They
+begin at any hour and are shuffled. Ten years make so many days that one seed is as hard as
+another.
 
 All randomness comes from one PCG64 generator and from its `random` method only, whose stream does
-not change between versions of NumPy. The simulation adds, subtracts, multiplies, divides and
-compares, and takes no sums over arrays, so it rounds alike on every machine; waves are parabolas,
-and normal noise is the sum of four uniform numbers.
+not change between versions of NumPy. The simulation adds, subtracts, multiplies, divides, compares
+and rounds, and takes no sums over arrays, so it comes out alike on every machine; waves are
+parabolas, and normal noise is the sum of four uniform numbers.
 """
 
 from __future__ import annotations
@@ -166,7 +168,7 @@ def wave(phase: np.ndarray) -> np.ndarray:
 
 
 def simulate(rng: np.random.Generator, days: int) -> Series:
-    """Simulate a town for some days, beginning on a Monday; the docstring of the module says how."""
+    """Simulate a town for some days from a Monday on; the module's docstring says how."""
     hours = np.arange(days * DAY)
     day, hour = hours // DAY, hours % DAY
     start = np.datetime64(FIRST_DAYS[below(rng, len(FIRST_DAYS))], "h")

@@ -2,8 +2,8 @@
 # # Section 5: A town's electricity tomorrow
 #
 # From 168 hours of a town's load, and a forecast of the temperature, predict the 24 hours that
-# follow. What is asked stands in `task.md`. This runs as it is and saves a model that can be graded;
-# now make it better.
+# follow. What is asked stands in `task.md`. This runs as it is and saves a model that can be
+# graded; now make it better.
 
 # %%
 import csv
@@ -19,8 +19,8 @@ WINDOW = INPUT_HOURS + OUTPUT_HOURS
 # %% [markdown]
 # ## From a table to windows
 #
-# `windows` makes inputs just as the grader does. Where the meter failed, `train.csv` has a load of 0:
-# nothing to learn from, so windows with a failure among the hours to predict are left out.
+# `windows` makes inputs just as the grader does. Where the meter failed, `train.csv` has a load of
+# 0: nothing to learn from, so windows with a failure among the hours to predict are left out.
 
 
 # %%

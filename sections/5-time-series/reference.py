@@ -70,37 +70,32 @@ def hourly(week, normalise):
     return layers.Concatenate()([counts, hour, weekday, before, ahead, rain]), counts, scale
 
 
-def network(normalise, combine):
-    """Three convolutions over the 24 hours; `combine` puts their answer and the mean together."""
-    week = keras.Input((INPUT_HOURS, 9), name="week")
-    x, counts, scale = hourly(week, normalise)
+def convolutions(x):
+    """Three convolutions over the 24 hours: (24, features) in, 24 corrections out, at first 0."""
     for _ in range(3):
         x = layers.Conv1D(64, 3, padding="same", activation="relu")(x)
-    answer = layers.Conv1D(1, 1, kernel_initializer="zeros")(x)[:, :, 0]
-    return keras.Model(week, combine(ops.mean(counts, axis=2), answer) * scale)
+    return layers.Conv1D(1, 1, kernel_initializer="zeros")(x)[:, :, 0]
 
 
-def train(network, inputs, targets):
+def train(model, inputs, targets):
     """Minimise the metric itself while the learning rate falls to zero along a cosine."""
-    steps = EPOCHS * len(inputs) // BATCH
-    rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps)
-    trainer = keras.Model(network.inputs, network.outputs)  # keeps the optimizer out of the file
-    trainer.compile(optimizer=keras.optimizers.AdamW(rate, weight_decay=WEIGHT_DECAY), loss="mae")
-    trainer.fit(inputs, targets, batch_size=BATCH, epochs=EPOCHS, verbose=2)
+    rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, EPOCHS * len(inputs) // BATCH)
+    model.compile(optimizer=keras.optimizers.AdamW(rate, weight_decay=WEIGHT_DECAY), loss="mae")
+    model.fit(inputs, targets, batch_size=BATCH, epochs=EPOCHS, verbose=2)
 
 
 def solution_model(inputs, targets):
     """Train both networks; return one model from the raw week to their average."""
     normalise = layers.Normalization()
     normalise.adapt(inputs)
-    members = [
-        network(normalise, lambda mean, answer: mean + answer),
-        network(normalise, lambda mean, answer: mean * ops.exp(answer)),
-    ]
-    for member in members:
-        train(member, inputs, targets)
     week = keras.Input((INPUT_HOURS, 9), name="week")
-    return keras.Model(week, layers.Average()([member(week) for member in members]))
+    x, counts, scale = hourly(week, normalise)
+    usual = ops.mean(counts, axis=2)
+    added = (usual + convolutions(x)) * scale
+    multiplied = usual * ops.exp(convolutions(x)) * scale
+    for answer in (added, multiplied):
+        train(keras.Model(week, answer), inputs, targets)
+    return keras.Model(week, layers.Average()([added, multiplied]))
 
 
 if __name__ == "__main__":
