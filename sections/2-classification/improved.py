@@ -31,7 +31,7 @@ def solution_model(images, labels):
         ]
     )
     model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
-    model.fit(images, labels, validation_split=0.1, epochs=6, batch_size=32, verbose=2)
+    model.fit(images, labels, validation_split=0.1, epochs=7, batch_size=32, verbose=2)
     return model
 
 
