@@ -56,12 +56,13 @@ def solution_model(inputs, targets):
     x = layers.Dense(128, activation="relu")(x)
     change = layers.Dense(OUTPUT_HOURS, kernel_initializer="zeros")(x)
     model = keras.Model(week, (counts[:, :OUTPUT_HOURS] + change) * scale)
-    model.compile(optimizer=keras.optimizers.Adam(1e-3), loss="mae")
-    model.fit(inputs, targets, validation_split=0.1, epochs=EPOCHS, batch_size=BATCH, verbose=2)
+    rate = keras.optimizers.schedules.CosineDecay(2e-3, EPOCHS * len(inputs) // BATCH)
+    model.compile(optimizer=keras.optimizers.Adam(rate), loss="mae")
+    model.fit(inputs, targets, epochs=EPOCHS, batch_size=BATCH, verbose=2)
     return model
 
 
 if __name__ == "__main__":
     keras.utils.set_random_seed(0)
-    model = solution_model(*windows(*load("train.csv"), step=6))
+    model = solution_model(*windows(*load("train.csv"), step=4))
     model.save("model.keras")
