@@ -154,12 +154,20 @@ def be_child(work, writing):
         answer = {"words": f"the grader would refuse the model: {fault.reason} {fault.detail}"}
     except BaseException as error:
         traceback.print_exc()
-        answer = {"words": "".join(traceback.format_exception_only(type(error), error)).strip()}
+        answer = {"words": last_words(error)}
     sys.stdout.flush()
     view = memoryview(json.dumps(answer).encode("utf-8"))
     while view:
         view = view[os.write(writing, view) :]
     os._exit(0)
+
+
+def last_words(error):
+    """Return what was raised, and the line of the section's own script where it came from."""
+    words = "".join(traceback.format_exception_only(type(error), error)).strip()
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not frame.filename.startswith("/")]
+    return f"line {own[-1].lineno} of {own[-1].filename}: {words}" if own else words
 
 
 def run_script(name):
