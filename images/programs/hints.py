@@ -35,7 +35,8 @@ def _of_classes(name, predictions, labels):
     # How often each class was guessed for each label.
     table = np.bincount(guessed * classes + labels, minlength=classes * classes)
     table = table.reshape(classes, classes)
-    enough = np.trace(table) / len(labels) + RIGHT
+    # Better than it is, and than one answer to everything.
+    enough = max(np.trace(table), table.sum(axis=0).max()) / len(labels) + RIGHT
     moved = [np.trace(np.roll(table, by, axis=0)) / len(labels) for by in (1, -1)]
     if max(moved) >= enough and classes > 2:
         return "shifted"

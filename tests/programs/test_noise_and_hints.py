@@ -166,6 +166,11 @@ def test_what_is_recognised(hints: ModuleType, number: int) -> None:
     assert told(hints, name, predictions(), labels.get(name, LABELS)) == word
 
 
+def test_guessing_is_no_order_of_classes(hints: ModuleType) -> None:
+    mostly_three = np.where(DRAW.random(ROWS) < 0.9, 3, LABELS).astype("i4")
+    assert told(hints, "accuracy", classes(0.0), mostly_three) is None
+
+
 def test_of_a_few_rows_nothing_is_concluded(hints: ModuleType) -> None:
     assert told(hints, "mae", np.zeros((9, 1)), PRICES[:9]) is None
     assert told(hints, "accuracy", np.zeros((9, 3)), np.zeros(9, "i4")) is None
