@@ -37,11 +37,10 @@ import types
 from pathlib import Path
 
 import metrics
-import predictor  # keeps the real standard output to itself; what prints meets standard error
+import numpy as np
 import tensors
 import wire
-
-np = predictor.np
+from contract import Fault
 
 MAX_BODY = 4 << 30
 RESAMPLES = 400
@@ -150,7 +149,7 @@ def be_child(work, writing):
     sys.stdout = sys.stderr = open(1, "w", buffering=1, encoding="utf-8", closefd=False)  # noqa: SIM115
     try:
         answer = {"value": work()}
-    except predictor.Fault as fault:
+    except Fault as fault:
         answer = {"words": f"the grader would refuse the model: {fault.reason} {fault.detail}"}
     except BaseException as error:
         traceback.print_exc()
@@ -187,6 +186,8 @@ def predict(contract, batch, sets):
 
     Predictions lie in PLACE/<set>.npy afterwards.
     """
+    import predictor
+
     predictor.steady()
     seconds = {}
     for which, inputs in sets.items():
@@ -369,6 +370,10 @@ def look(header, parts, files):
 
 def main():
     """Do all the work that one request asks for."""
+    # Now and not in the children, which would each take seconds for it. It keeps the real standard
+    # output to itself; from here on whatever prints meets standard error.
+    import predictor
+
     header, parts = receive(sys.stdin.buffer)
     files = train_files(parts)
     for work in header["work"]:
