@@ -12,6 +12,7 @@ from exam_cli.errors import ExamError, OurFault
 from exam_cli.fetch.apt import fetch_exact
 from exam_cli.fetch.lockfile import Pin, normal_name, sha256_of
 from exam_cli.fetch.npm import npm_pack
+from exam_cli.fetch.sdists import fetch_sdist
 from exam_cli.fetch.wheels import fetch_wheels
 from exam_cli.paths import cache_dir
 from exam_cli.progress import SILENT
@@ -61,7 +62,20 @@ def _fetch(
 ) -> Path:
     if source.registry == "pypi":
         pin = Pin(normal_name(source.package), source.version, frozenset([source.sha256]))
-        return fetch_wheels([pin], scratch, architecture, "3.11", SILENT)[0]
+        return _wheel_or_sdist(pin, architecture, scratch)
     if source.registry == "debian":
         return fetch_exact(engine, image, source.suite, source.package, source.version, scratch)[0]
     return npm_pack(source.package, source.version, scratch)
+
+
+def _wheel_or_sdist(pin: Pin, architecture: Architecture, scratch: Path) -> Path:
+    """Fetch whichever file of a release the hash belongs to."""
+    try:
+        return fetch_wheels([pin], scratch, architecture, "3.11", SILENT)[0]
+    except OurFault:
+        raise
+    except ExamError as error:
+        try:
+            return fetch_sdist(pin, scratch)
+        except ExamError:
+            raise error from None  # of the two, what is said about wheels is the plainer

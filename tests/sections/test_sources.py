@@ -113,6 +113,28 @@ def test_a_wheel_with_another_hash(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert fetched(source("pypi", good)).read_bytes() == wheel.read_bytes()
 
 
+def test_a_source_distribution_is_told_by_its_hash_and_its_code_never_runs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ran = tmp_path / "ran"
+    links = tmp_path / "links"
+    links.mkdir()
+    sdist = links / "Some_Package-1.2.3.tar.gz"
+    with tarfile.open(sdist, "w:gz") as archive:
+        code = f"open({str(ran)!r}, 'w')\nfrom setuptools import setup\nsetup()\n".encode()
+        member = tarfile.TarInfo("Some_Package-1.2.3/setup.py")
+        member.size = len(code)
+        archive.addfile(member, io.BytesIO(code))
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(links))
+    good = sources.sha256_of(sdist)
+    assert fetched(source("pypi", good)).read_bytes() == sdist.read_bytes()
+    assert not ran.exists()
+    with pytest.raises(ExamError, match="source signs"):
+        fetched(source("pypi"))
+
+
 def test_what_is_in_the_cache_is_taken_from_there_unless_damaged(tool: Path, cache: Path) -> None:
     script(tool, 'printf "an archive" > a.tgz; echo \'[{"filename": "a.tgz"}]\'')
     (tool.parent / "good").write_bytes(GOOD)
