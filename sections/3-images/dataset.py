@@ -3,8 +3,9 @@
 The sources are 1,543 drawings of the road signs of many countries (SVG; the class is the file's
 name before `--g`) and ten photographs. `build` does this:
 
-1. Of the classes with at least five different drawings the seed chooses 20, and five drawings of
-   each. Drawings that look alike in two classes are left out of both.
+1. Of the classes with at least five different drawings the seed chooses ten warning signs, which
+   are hard to tell apart, and ten others, so that one seed is as hard as another; then five
+   drawings of each. Drawings that look alike in two classes are left out of both.
 2. Every picture is composed anew: a drawing, tilted, turned and shifted in perspective, stands
    before a crop of a photograph; light, shadow, haze, something that hides a part of it, few
    pixels and their noise are added. Then it is enlarged to a size of its own.
@@ -34,6 +35,8 @@ import resvg_py
 from PIL import Image, ImageOps
 
 CLASSES = 20
+WARNINGS = 10  # of the classes; their names begin so
+WARNING = "warning--"
 DRAWINGS = 5  # of each class
 TRAIN, HIDDEN = 320, 75  # pictures of each class
 SAMPLE_ROWS = 16
@@ -48,7 +51,7 @@ CHUNK = 128  # pictures composed at once, so that arrays stay in the processor's
 
 SMALLEST, LARGEST = 28, 60  # sides of a finished picture
 FEWEST, MOST = 20, 40  # pixels a side that it really had
-ALIKE = 6.0  # mean difference of pixels, of 255, below which two drawings are taken for one
+ALIKE = 8.0  # mean difference of pixels, of 255, below which two drawings are taken for one
 
 LANES = np.uint32(0x00FF00FF)  # two of the four channels of a packed pixel
 
@@ -129,15 +132,22 @@ def choose(rng: np.random.Generator, signs: dict[str, bytes]) -> Artworks:
         del pixels[path]
     by_class = {name: [path for path in enough[name] if path in pixels] for name in enough}
     eligible = [name for name in sorted(by_class) if len(by_class[name]) >= DRAWINGS]
-    if len(eligible) < CLASSES:
-        raise ValueError(f"only {len(eligible)} classes of road signs have enough drawings")
-    names = sorted(eligible[index] for index in shuffled(rng, len(eligible))[:CLASSES])
+    names = sorted(
+        take(rng, [name for name in eligible if name.startswith(WARNING)], WARNINGS)
+        + take(rng, [name for name in eligible if not name.startswith(WARNING)], CLASSES - WARNINGS)
+    )
     chosen = []
     for name in names:
-        paths = by_class[name]
-        chosen += [pixels[paths[index]] for index in shuffled(rng, len(paths))[:DRAWINGS]]
+        chosen += [pixels[path] for path in take(rng, by_class[name], DRAWINGS)]
     packed = np.ascontiguousarray(np.stack(chosen)).view("<u4")[..., 0]
     return Artworks(names, packed)
+
+
+def take(rng: np.random.Generator, names: list[str], count: int) -> list[str]:
+    """Draw some of the names. Raises ValueError if there are fewer."""
+    if len(names) < count:
+        raise ValueError(f"only {len(names)} road signs of a kind, and {count} are needed: {names}")
+    return [names[index] for index in shuffled(rng, len(names))[:count]]
 
 
 def raster(svg: bytes) -> np.ndarray:
