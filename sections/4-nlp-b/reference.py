@@ -1,4 +1,4 @@
-"""Reference solution of section 4, form b: three readers of a snippet, and the mean of their answers.
+"""Reference solution of section 4, form b: three readers of a snippet, and their mean answer.
 
 - **Words and pairs.** "not", "bad" and "not bad" each say something: the first reader averages the
   embeddings of words and of pairs of neighbours, padding masked out.

@@ -40,7 +40,6 @@ def regression(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 def nlp(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The language section with sets small enough for a synthetic source."""
     module = load_dataset("4-nlp")
-    monkeypatch.setattr(module, "TRAIN_EACH", 40)
     monkeypatch.setattr(module, "HIDDEN_EACH", 10)
     return module
 
@@ -69,10 +68,10 @@ def diamonds() -> Callable[..., bytes]:
 def wordnet() -> Callable[..., bytes]:
     """Return a maker of a data.noun: a licence, random glosses, then the (file, gloss) given."""
 
-    def make(each: int = 70, extra: tuple[tuple[str, str], ...] = ()) -> bytes:
+    def make(each: int = 150, extra: tuple[tuple[str, str], ...] = ()) -> bytes:
         rng = random.Random(1)
         lines = ["  1 This software and database is being provided to you  "]
-        files = ("04", "05", "06", "07", "08", "09", "10", "14", "15", "18", "20", "26", "27")
+        files = [f"{number:02}" for number in range(3, 29)]
         glosses = [(file, _gloss(rng)) for file in files for _ in range(each)]
         for place, (file, gloss) in enumerate([*glosses, *extra]):
             lines.append(f"{place:08} {file} n 01 word 0 001 @ 00001740 n 0000 | {gloss}  ")
