@@ -1,10 +1,13 @@
-"""The tutorial's network with batch normalisation and dropout, on pictures scaled as the hidden."""
+"""The tutorial's network, better trained: normalised, with dropout and a falling learning rate."""
 
 from pathlib import Path
 
 import keras
 import numpy as np
 from keras import layers
+
+EPOCHS = 12
+BATCH = 64
 
 
 def load(directory):
@@ -22,15 +25,21 @@ keras.utils.set_random_seed(0)
 pictures, labels = load("train")
 
 model = keras.Sequential([keras.Input((32, 32, 3), name="image"), layers.Rescaling(1 / 255)])
-for filters in (16, 32, 64):
+for filters in (16, 32, 64, 96):
     model.add(layers.Conv2D(filters, 3, padding="same", use_bias=False))
     model.add(layers.BatchNormalization())
     model.add(layers.Activation("relu"))
     model.add(layers.MaxPooling2D())
-model.add(layers.Dropout(0.4))
+model.add(layers.Dropout(0.3))
 model.add(layers.Flatten())
 model.add(layers.Dense(20, activation="softmax"))
 
-model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
-model.fit(pictures, labels, batch_size=64, epochs=12, verbose=2)
+steps = EPOCHS * int(np.ceil(len(labels) / BATCH))
+rate = keras.optimizers.schedules.CosineDecay(2e-3, steps)
+model.compile(
+    optimizer=keras.optimizers.Adam(rate),
+    loss="sparse_categorical_crossentropy",
+    metrics=["accuracy"],
+)
+model.fit(pictures, labels, batch_size=BATCH, epochs=EPOCHS, verbose=2)
 model.save("model.keras")

@@ -1,14 +1,14 @@
-"""Reference solution of section 3: a network of six convolutions, about a minute of training.
+"""Reference solution of section 3, form b: six convolutions, about a minute of training.
 
 Decisions that carry it:
 
 - **Convolutions in pairs before each pooling**, with more filters as pictures get smaller: deep
-  enough to see whole symbols, and cheap, for the full 32x32 pixels meet 16 filters only.
+  enough to count pips, and cheap, for the full 32x32 pixels meet 16 filters only.
 - **Batch normalisation** after each convolution. It allows a large learning rate, and light and
   contrast, which differ from picture to picture, matter less.
 - **A learning rate that rises at first and then falls to zero.** The last epochs bring most.
-- **Shifted pictures, but no mirrored ones.** Signs stand anywhere in a picture, and a shift makes a
-  new picture of the same class. A mirrored arrow is another sign.
+- **Shifted pictures.** Cards lie anywhere in a picture, and a shift makes a new picture of the same
+  card. Pips are few pixels wide: turning a picture anew would blur them.
 """
 
 from pathlib import Path
