@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from itertools import pairwise
 from statistics import fmean
 from typing import Any
 
@@ -85,7 +86,8 @@ def markdown(report: Report) -> str:
         f"- Metric: {section.metric.name}{unit}; {section.metric.better} is better; scores 1 to 5 "
         f"from {word} {bands}.",
         f"- Seeds: {report.seeds[0]} to {report.seeds[-1]}; each gives a probe and a final set of "
-        f"{' and '.join(str(n) for n in _sizes(report))} rows.",
+        f"{' and '.join(f'{n:,}' for n in _sizes(report))} rows; train files take "
+        f"{_train_megabytes(report):.1f} MB.",
         f"- Edition {report.edition}, workspace image `{report.image}`.",
         f"- Each model had {' or '.join(f'{n:g}' for n in cpus)} of {report.cores} cores; seconds "
         "are means and leave out the import of TensorFlow.",
@@ -97,6 +99,9 @@ def markdown(report: Report) -> str:
         f"| {' | '.join(COLUMNS)} |",
         f"| --- |{' ---: |' * (len(COLUMNS) - 1)}",
         *(f"| {' | '.join(row)} |" for row in rows(report)),
+        "",
+        f"Probe and final set give the same score for {_same(report)} models. Each step of the "
+        f"ladder holds on so many seeds: {', '.join(_steps(report)) or 'none was measured'}.",
         "",
         "![Metric against bands](calibration.svg)",
         "",
@@ -110,6 +115,32 @@ def markdown(report: Report) -> str:
 
 def _sizes(report: Report) -> list[int]:
     return sorted({size for look in report.measurements.looks for size in look.rows.values()})
+
+
+def _train_megabytes(report: Report) -> float:
+    return max((look.train_bytes for look in report.measurements.looks), default=0) / 1e6
+
+
+def _same(report: Report) -> str:
+    """Return of how many models both sets give the same score, as text."""
+    section, total = report.section, 0
+    same = 0
+    for ones in report.measurements.ladder.values():
+        for one in ones:
+            same += score(section, one.probe) == score(section, one.final)
+            total += 1
+    return f"{same} of {total}"
+
+
+def _steps(report: Report) -> Iterator[str]:
+    """Yield each step of the ladder, and on how many seeds the upper rung is the better one."""
+    lower = report.section.metric.better == "lower"
+    rungs = [(name, ones) for name, ones in report.measurements.ladder.items() if ones]
+    for (weak, before), (strong, after) in pairwise(rungs):
+        means = {one.seed: one.mean for one in before}
+        pairs = [(means[one.seed], one.mean) for one in after if one.seed in means]
+        good = sum(b < a if lower else b > a for a, b in pairs)
+        yield f"{weak} to {strong} {good} of {len(pairs)}"
 
 
 def _verdict(problems: Sequence[str]) -> str:

@@ -16,7 +16,6 @@ import pytest
 
 from exam_cli.authoring.check import seed_data
 from exam_cli.authoring.new import new_section
-from exam_cli.authoring.results import seed_bytes
 from exam_cli.authoring.rules import RULES
 from exam_cli.config.section import Section
 from exam_cli.engine.port import ContainerSpec, ContainerState, Engine, Limits, Mount
@@ -242,7 +241,3 @@ def test_a_check_that_ends_early_keeps_what_it_has(
     assert desk.check("--only", "linear").status == 0
     assert desk.results() == kept, "what was trained is not trained again"
     assert desk.containers() == [], "the next check removes what a killed one left"
-
-
-def test_check_seeds_are_the_documented_ones() -> None:
-    assert seed_bytes(3) == hashlib.sha256(b"check 3").digest()
