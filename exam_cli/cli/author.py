@@ -43,12 +43,23 @@ def section_named(name: str, form: str) -> Section:
 @command.command()
 @click.argument("section", metavar="SECTION")
 @form_option
-@click.option("--seeds", type=click.IntRange(1, 100), default=5, show_default=True)
+@click.option(
+    "--seeds",
+    type=click.IntRange(1, 100),
+    default=5,
+    show_default=True,
+    help="How many seeds, from the first one on.",
+)
 @click.option("--workers", type=click.IntRange(1, 64), help="Trainings at a time; one a core.")
 @click.option("--only", metavar="RUNG", multiple=True, help="Train and judge only this rung.")
 @click.option("--fresh", is_flag=True, help="Train anew what was trained before.")
 @click.option("--write", is_flag=True, help="Write calibration.md and calibration.svg.")
-@click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE")
+@click.option(
+    "--plot",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Draw metric against bands, as SVG.",
+)
 @click.option("--edition", default="tf2.21", show_default=True)
 @json_option
 @click.pass_context
@@ -143,7 +154,13 @@ def notebook(section: str, form: str) -> None:
 
 @command.command()
 @click.argument("name")
-@click.option("--number", type=click.IntRange(1, 999), default=6, show_default=True)
+@click.option(
+    "--number",
+    type=click.IntRange(1, 999),
+    default=6,
+    show_default=True,
+    help="The section's number in an exam.",
+)
 @click.option("--kind", default="regression", show_default=True, help="regression, classification.")
 @click.option(
     "--into",
