@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -43,14 +43,16 @@ def command(workspace: Path | None, yes: bool, as_json: bool) -> None:
 
 def told(done: Result) -> dict[str, object]:
     """Return a result as far as the exam's feedback goes."""
+    feedback = done.rules.feedback
     sections = []
     for one in done.content["sections"]:
         grade = one["grade"]
-        if grade is not None and done.rules.feedback != "full":
-            metric = grade["metric"] if done.rules.feedback == "summary" else None
-            if metric is not None:
+        if grade is not None:
+            metric = None if feedback == "scores" else grade["metric"]
+            if metric is not None and feedback == "summary":
                 metric = {**metric, "next_band": None}
-            grade = {**grade, "metric": metric, "message": f"Scored {grade['score']} of 5."}
+            hidden = {"metric": metric, "message": grade["told"]}
+            grade = {key: value for key, value in {**grade, **hidden}.items() if key != "told"}
         sections.append({**one, "grade": grade})
     return {**done.content, "sections": sections}
 
@@ -82,7 +84,7 @@ def _show(done: Result) -> None:
         table.add_row(
             f"{one['section']} {one['title']}",
             str(one["attempt"] or "-"),
-            f"{metric['name']} {metric['value']:.4g}" if metric else "-",
+            _metric(metric),
             f"{one['score']} of 5",
             f"{share * one['score'] / 5:.4g} of {share:.4g}",
         )
@@ -91,3 +93,10 @@ def _show(done: Result) -> None:
     show(f"{content['total']:.4g} points of 100, {content['pass_mark']:g} are needed: {word}.")
     if not done.fresh:
         show("The exam was submitted before; this is what came of it.")
+
+
+def _metric(metric: dict[str, Any] | None) -> str:
+    if metric is None:
+        return "-"
+    borderline = ", borderline" if metric["borderline"] else ""
+    return f"{metric['name']} {metric['value']:.4g}{borderline}"

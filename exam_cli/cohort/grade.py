@@ -217,7 +217,7 @@ class _Desk:
             )
             if verdict.status != "failed" or self.closed:
                 break
-        line = verdict.as_json(None)
+        line = {**verdict.as_json(None), "predictions_sha256": verdict.predictions_sha256}
         if (
             verdict.status == "failed"
         ):  # ours, so it is no line of the book: the next run tries again

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import struct
 import time
@@ -53,7 +54,11 @@ def grade(
             predictions = predict(submission, version, section, data, environment, run, others)
             found = score(scorer.result(), predictions, data.labels, section)
         points = score_of(found.value, section)
-        verdict = replace(verdict, remarks=predictions.remarks)
+        verdict = replace(
+            verdict,
+            remarks=predictions.remarks,
+            predictions_sha256=hashlib.sha256(predictions.data).hexdigest(),
+        )
         return verdict.scored(
             points,
             measured(found.value, section, found.noise),

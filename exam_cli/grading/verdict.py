@@ -121,9 +121,9 @@ class Verdict:
 
     `score` is 0 to 5 when scored, 0 when rejected, None when we failed. `printed` is what the model
     wrote to its standard streams, cut off: for the practice log only, never for the candidate's
-    terminal. `remarks` are sentences about a model that was made to fit, `hint` one about where a
-    poor score may come from; `message` has them all. Until something is known, it is a failure of
-    ours.
+    terminal. `predictions_sha256` covers the float32 bytes that were scored. `remarks` are
+    sentences about a model that was made to fit, `hint` one about where a poor score may come from;
+    `message` has them all. Until something is known, it is a failure of ours.
     """
 
     section: int
@@ -137,6 +137,7 @@ class Verdict:
     measured: Measured | None = None
     remarks: tuple[str, ...] = ()
     hint: str | None = None
+    predictions_sha256: str | None = None
     set_name: str | None = None
     set_sha256: str | None = None
     model: ModelRecord | None = None

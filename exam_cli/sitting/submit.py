@@ -139,7 +139,11 @@ def _final_grade(
             f"{verdict.message}",
             reason=verdict.reason,
         )
-    return verdict.as_json(None)
+    return {
+        **verdict.as_json(None),
+        "told": verdict.told(session.rules.feedback),  # the message as far as the exam allows
+        "predictions_sha256": verdict.predictions_sha256,
+    }
 
 
 def _payloads(ledger: Ledger, section: Section) -> list[dict[str, Any]]:
