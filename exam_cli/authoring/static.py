@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from exam_cli.authoring.notebook import NOTEBOOK, SCRIPT, is_in_step
@@ -17,7 +17,7 @@ from exam_cli.errors import ExamError
 from exam_cli.files import write_file
 from exam_cli.images.build import architecture_of
 from exam_cli.paths import cache_dir
-from exam_cli.sections.vault import section_data
+from exam_cli.sections.vault import SectionData, section_data
 
 FILES = ("task.md", SCRIPT, NOTEBOOK, "dataset.py")
 
@@ -74,6 +74,45 @@ def _notebook(folder: Path) -> Iterator[str]:
             yield f"{NOTEBOOK} is not that of {SCRIPT}: run `exam author notebook {folder}`."
     except ExamError as error:
         yield str(error)
+
+
+def data_problems(section: Section, data: SectionData) -> Judgement:
+    """Return whether what dataset.py makes is what section.yaml and task.md say."""
+    problems = [*_sets(section, data)]
+    task = section.folder / "task.md"
+    text = task.read_text(encoding="utf-8") if task.is_file() else ""
+    problems += [
+        f"task.md does not tell of `{name}`, which the candidate gets."
+        for name in [*data.train, *data.trees]
+        if name not in text
+    ]
+    return Judgement("the data is as section.yaml and task.md say", tuple(problems))
+
+
+def _sets(section: Section, data: SectionData) -> Iterator[str]:
+    wanted = {form.name: (form.dtype, list(form.shape)) for form in section.contract.inputs}
+    for name, found in data.sets.items():
+        forms = {
+            str(tensor.description["name"]): (
+                tensor.description["dtype"],
+                list(tensor.description["shape"][1:]),
+            )
+            for tensor in found.inputs
+        }
+        if forms != wanted:
+            yield f"The {name} set has inputs {_forms(forms)}, section.yaml has {_forms(wanted)}."
+        rows = [tensor.description["shape"][0] for tensor in found.inputs]
+        if found.labels is not None:
+            rows.append(found.labels.description["shape"][0])
+        if len(set(rows)) > 1:
+            yield f"The {name} set has parts of {' and '.join(map(str, sorted(set(rows))))} rows."
+        if (found.labels is None) != (name == "sample"):
+            yield f"The {name} set {'lacks' if found.labels is None else 'must not have'} labels."
+
+
+def _forms(forms: Mapping[str, tuple[str, list[int]]]) -> str:
+    told = (f"{name} ({dtype} {shape})" for name, (dtype, shape) in sorted(forms.items()))
+    return ", ".join(told)
 
 
 def same_bytes_twice(section: Section, engine: Engine, image: str) -> list[Judgement]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from exam_cli.authoring.check import seed_data
+from exam_cli.authoring.crew import seed_data
 from exam_cli.authoring.new import new_section
 from exam_cli.authoring.rules import RULES
 from exam_cli.config.section import Section
