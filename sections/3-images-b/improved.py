@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import layers
 
-EPOCHS = 12
+EPOCHS = 9
 BATCH = 64
 
 

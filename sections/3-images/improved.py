@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import layers
 
-EPOCHS = 12
+EPOCHS = 7
 BATCH = 64
 
 
