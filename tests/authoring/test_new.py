@@ -99,7 +99,9 @@ def test_a_folder_that_is_there_is_left_alone(tmp_path: Path) -> None:
     assert (folder / "task.md").read_text() == "mine"
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     name=st.text(string.ascii_letters + string.digits + " -:#'\"{}[]%&*!|>\\\n\u00e9", max_size=45)
 )

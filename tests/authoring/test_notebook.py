@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exam_cli.authoring.notebook import Cell, cells_of, is_in_step, notebook_of, write_notebook
@@ -66,6 +66,7 @@ def test_the_notebook_is_what_jupyter_expects() -> None:
 lines = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1, max_size=20)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["markdown", "code"]), st.lists(lines, max_size=4))))
 def test_cells_come_back_from_the_notebook(blocks: list[tuple[str, list[str]]]) -> None:
     text = "# %%\n"

@@ -135,7 +135,9 @@ def test_nothing_measured_is_no_reason_to_fall_over(measurements: Maker) -> None
     assert against(nothing) == {}
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(values=st.lists(st.floats(0.01, 100), min_size=6, max_size=6))
 def test_the_ladder_rises_exactly_when_each_step_does(
     measurements: Maker, values: list[float]

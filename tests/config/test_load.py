@@ -138,7 +138,9 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(key=st.sampled_from(KEYS), value=values)
 def test_any_value_anywhere_is_taken_or_told(tmp_path: Path, key: str, value: object) -> None:
     content = {**yaml.safe_load(GOOD.read_text()), key: value}
@@ -156,7 +158,9 @@ def test_any_value_anywhere_is_taken_or_told(tmp_path: Path, key: str, value: ob
         assert load_section(tmp_path).model_dump()[key] is not None
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(text=st.text(max_size=40))
 def test_no_text_makes_it_fall_over(tmp_path: Path, text: str) -> None:
     path = tmp_path / "thing.yaml"
