@@ -144,69 +144,6 @@ def test_a_metric_of_the_sections_own(ladder: ModuleType) -> None:
     assert ladder.metric_of({"metric": "mae"}, {}).__name__ == "mae"
 
 
-# --- the data
-
-
-def hidden(inputs: Any, labels: Any, which: str) -> dict[Any, Any]:
-    return {("input", which, "x"): inputs, ("labels", which, "labels"): labels}
-
-
-def looked(ladder: ModuleType, probe: Any, final: Any, files: dict[str, bytes]) -> Any:
-    labels = np.arange(len(probe)) % 2
-    parts = {**hidden(probe, labels, "probe"), **hidden(final, labels[: len(final)], "final")}
-    return ladder.look({}, parts, files)
-
-
-def test_rows_in_two_sets_or_twice_in_one_are_counted(ladder: ModuleType) -> None:
-    probe = np.array([[1, 2], [3, 4], [3, 4], [5, 6]], np.float32)
-    final = np.array([[5, 6], [1, 2], [7, 8]], np.float32)
-    found = looked(ladder, probe, final, {})
-    assert (found["shared"], found["repeated"], found["in_train"]) == (2, 1, 0)
-    assert found["rows"] == {"probe": 4, "final": 3}
-
-
-def test_the_same_rows_in_another_order_are_the_same_rows(ladder: ModuleType) -> None:
-    rows = np.arange(12, dtype=np.float32).reshape(6, 2)
-    one = looked(ladder, rows[:3], rows[3:], {})["rows_sha256"]
-    assert one == looked(ladder, rows[2::-1], rows[5:2:-1], {})["rows_sha256"]
-    assert one != looked(ladder, rows[:3] + 1, rows[3:], {})["rows_sha256"]
-
-
-@pytest.mark.parametrize(
-    "files",
-    [
-        {"train.jsonl": b'{"text": "a cat", "label": 1}\n'},
-        {"train.csv": b'text,label\n"a cat",1\n'},
-        {"train/1.txt": b"a dog\na cat\n"},
-        {"train.json": '{"rows": [{"t": "größer"}, {"t": "a cat"}]}'.encode()},
-    ],
-)
-def test_texts_that_stand_in_the_train_files_are_counted(
-    ladder: ModuleType, files: dict[str, bytes]
-) -> None:
-    probe = np.array(["a cat", "a dog?"], dtype=object)
-    final = np.array(["cat", "no"], dtype=object)
-    assert looked(ladder, probe, final, files)["in_train"] == 1
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_order_that_tells_nothing_is_below_the_limit(ladder: ModuleType, seed: int) -> None:
-    draw = np.random.Generator(np.random.PCG64(seed))
-    assert ladder.order_of((draw.random(2000) * 12).astype(np.int32)) < 5
-    assert ladder.order_of(draw.random((2000, 1)).astype(np.float32)) < 5
-    assert ladder.order_of(draw.random((2000, 2, 24)).astype(np.float32)) < 5
-
-
-def test_order_that_tells_is_far_above_it(ladder: ModuleType) -> None:
-    draw = np.random.Generator(np.random.PCG64(1))
-    classes = np.sort((draw.random(2000) * 12).astype(np.int32))
-    numbers = np.sort(draw.random(2000)).astype(np.float32)[:, None]
-    blocks = np.repeat((draw.random(400) * 12).astype(np.int32), 5)
-    for labels in (classes, numbers, blocks, np.tile([0, 1], 1000)):
-        assert ladder.order_of(labels) > 20
-    assert ladder.order_of(np.zeros(100, np.int32)) == 0.0
-
-
 # --- the request
 
 
