@@ -15,13 +15,14 @@ from exam_cli.authoring.results import (
     Measured,
     Task,
     kept,
+    layers_that_matter,
     task_of,
 )
 from exam_cli.authoring.rules import Judgement, Measurements, judge
 from exam_cli.authoring.train import container_spec
 from exam_cli.config.edition import Edition
 from exam_cli.config.section import Section
-from exam_cli.engine.port import Engine, ImageInfo
+from exam_cli.engine.port import Engine
 from exam_cli.errors import OurFault, UsageError
 from exam_cli.images.build import ensure_images
 from exam_cli.progress import Progress
@@ -76,12 +77,14 @@ def check_section(
         raise UsageError(f"The ladder has no {', '.join(sorted(unknown))}: it has {rungs}.")
     files = static.file_problems(section)
     engine = connect()
-    image = ensure_images(engine, edition, progress).workspace
-    info = engine.image(image)
-    if info is None:
+    images = ensure_images(engine, edition, progress)
+    image = images.workspace
+    info, grader = engine.image(image), engine.image(images.grader)
+    if info is None or grader is None:
         raise OurFault("The workspace image has just vanished: run the command again.")
+    layers = layers_that_matter(info, grader)
     seeds = range(1, wanted.seeds + 1)
-    tasks = [task for seed in seeds for task in _tasks(section, info, seed, wanted.only)]
+    tasks = [task for seed in seeds for task in _tasks(section, layers, seed, wanted.only)]
     missing = [task for task in tasks if wanted.fresh or not _is_done(task)]
     cores = engine.info().cpus
     with cleaning_up(engine) as labels:
@@ -114,16 +117,18 @@ def check_section(
     )
 
 
-def _tasks(section: Section, image: ImageInfo, seed: int, only: Sequence[str]) -> Iterator[Task]:
+def _tasks(
+    section: Section, layers: Sequence[str], seed: int, only: Sequence[str]
+) -> Iterator[Task]:
     """Yield one seed's work: the data, the ladder from below, the typical model without labels."""
     if not only:
-        yield task_of(section, image, seed, DATA, None)
+        yield task_of(section, layers, seed, DATA, None)
     for rung in only or section.ladder:
         if (section.folder / f"{rung}.py").is_file():
-            yield task_of(section, image, seed, rung, rung)
+            yield task_of(section, layers, seed, rung, rung)
     typical = typical_of(section)
     if not only and seed <= MOST_SHUFFLED and (section.folder / f"{typical}.py").is_file():
-        yield task_of(section, image, seed, SHUFFLED, typical)
+        yield task_of(section, layers, seed, SHUFFLED, typical)
 
 
 def typical_of(section: Section) -> str:

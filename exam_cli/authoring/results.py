@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -122,13 +123,23 @@ def data_key(section: Section, seed: int) -> str:
     )
 
 
-def task_of(section: Section, image: ImageInfo, seed: int, name: str, script: str | None) -> Task:
-    """Return a piece of work with the file of its result. Raises OSError for a missing script."""
+def layers_that_matter(workspace: ImageInfo, grader: ImageInfo) -> tuple[str, ...]:
+    """Return the workspace image's layers without the one of our programs: the grader's last."""
+    return tuple(layer for layer in workspace.layers if layer != grader.layers[-1])
+
+
+def task_of(
+    section: Section, layers: Sequence[str], seed: int, name: str, script: str | None
+) -> Task:
+    """Return a piece of work with the file of its result; `layers` are those that matter.
+
+    Raises OSError for a missing script.
+    """
     inputs = [form.model_dump(exclude={"description"}) for form in section.contract.inputs]
     own_metric = _sha(section.folder / section.metric.file) if section.metric.file else None
     key = _digest(
         MEASURING,
-        list(image.layers[:-1]),  # the last one holds our own programs
+        list(layers),
         data_key(section, seed),
         inputs,
         list(section.contract.output.shape),

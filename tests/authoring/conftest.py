@@ -16,7 +16,7 @@ from exam_cli.sections.catalog import load_section
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A section as `exam author new` makes it: MAE, bands 25, 10, 4, 2, 1."""
+    """A section as `exam author new` makes it: MAE, bands 25, 10, 4, 2, 0.8."""
     return new_section("ferry", 6, "regression", tmp_path)
 
 

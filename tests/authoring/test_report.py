@@ -51,7 +51,7 @@ def test_the_page_says_what_was_measured_where_and_what_failed(
     page = markdown(reported(model("improved", 0.4, seed=3)))
     for words in (
         "# Section 6, form a: Ferry, calibration",
-        "scores 1 to 5 from at most 25, 10, 4, 2, 1",
+        "scores 1 to 5 from at most 25, 10, 4, 2, 0.8",
         "2,000 rows",
         "Edition tf2.21, workspace image `sha256:abc`",
         "18 of 18 models",

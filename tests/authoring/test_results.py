@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,13 +13,14 @@ from exam_cli.authoring.results import (
     Measured,
     keep,
     kept,
+    layers_that_matter,
     seed_bytes,
     task_of,
 )
 from exam_cli.engine.port import ImageInfo
 from exam_cli.sections.catalog import load_section
 
-IMAGE = ImageInfo("sha256:1", (), 1, ("base", "tensorflow", "programs"), {})
+LAYERS = ("base", "tensorflow", "workspace")
 TOLD = {
     "kind": "measured",
     "probe": {"value": 2.0, "low": 1.5, "high": 2.5},
@@ -35,8 +36,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EXAM_CACHE", str(tmp_path / "cache"))
 
 
-def key(folder: Path, seed: int = 1, image: ImageInfo = IMAGE, name: str = "typical") -> str:
-    return task_of(load_section(folder), image, seed, name, "typical").path.name
+def key(folder: Path, seed: int = 1, layers: Sequence[str] = LAYERS, name: str = "typical") -> str:
+    return task_of(load_section(folder), layers, seed, name, "typical").path.name
 
 
 def edit(name: str, old: str, new: str) -> Callable[[Path], None]:
@@ -85,21 +86,26 @@ def test_what_matters_does_not(folder: Path, change: Callable[[Path], None]) -> 
     assert key(folder) != before
 
 
-def test_seed_image_and_shuffling_matter_and_our_programs_do_not(folder: Path) -> None:
-    other_programs = ImageInfo("sha256:2", (), 1, ("base", "tensorflow", "other"), {})
-    other_wheels = ImageInfo("sha256:3", (), 1, ("base", "other", "programs"), {})
+def test_seed_layers_and_shuffling_matter(folder: Path) -> None:
     keys = {
         key(folder),
         key(folder, seed=2),
-        key(folder, image=other_wheels),
+        key(folder, layers=("base", "other", "workspace")),
         key(folder, name=SHUFFLED),
     }
     assert len(keys) == 4
-    assert key(folder, image=other_programs) == key(folder)
+
+
+def test_our_own_programs_do_not_matter() -> None:
+    workspace = ImageInfo(
+        "sha256:1", (), 1, ("base", "tensorflow", "wheels", "programs", "dir"), {}
+    )
+    grader = ImageInfo("sha256:2", (), 1, ("base", "tensorflow", "programs"), {})
+    assert layers_that_matter(workspace, grader) == ("base", "tensorflow", "wheels", "directory")
 
 
 def test_a_result_comes_back(folder: Path) -> None:
-    task = task_of(load_section(folder), IMAGE, 4, "typical", "typical")
+    task = task_of(load_section(folder), LAYERS, 4, "typical", "typical")
     assert kept(task) is None
     keep(task, TOLD, 2.0)
     found = kept(task)
@@ -111,7 +117,7 @@ def test_a_result_comes_back(folder: Path) -> None:
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"kind": "measured", "cpus": 1}', b"\xff"])
 def test_a_damaged_result_counts_as_none(folder: Path, damage: bytes) -> None:
-    task = task_of(load_section(folder), IMAGE, 1, "typical", "typical")
+    task = task_of(load_section(folder), LAYERS, 1, "typical", "typical")
     keep(task, TOLD, 1.0)
     task.path.write_bytes(damage)
     assert kept(task) is None

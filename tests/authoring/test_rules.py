@@ -30,9 +30,9 @@ def test_a_good_ladder_passes_every_rule(measurements: Maker) -> None:
     ("bad", "rule", "words"),
     [
         (
-            model("reference", 0.9, seed=2, spread=0.2),
+            model("reference", 0.7, seed=2, spread=0.2),
             "the reference's interval lies in band 5",
-            "reference on seed 2, probe: 0.9 (0.7 to 1.1) is not wholly in band 5 (at most 1)",
+            "reference on seed 2, probe: 0.7 (0.5 to 0.9) is not wholly in band 5 (at most 0.8)",
         ),
         (model("baseline", 9.0), "the baseline stays below 2", "9 scores 2"),
         (
