@@ -38,7 +38,7 @@ reader.compile(
     loss="sparse_categorical_crossentropy",
     metrics=["accuracy"],
 )
-reader.fit(tokens, labels, batch_size=64, epochs=8, class_weight=weights, verbose=2)
+reader.fit(tokens, labels, batch_size=64, epochs=6, class_weight=weights, verbose=2)
 
 text = keras.Input((), dtype="string", name="text")
 keras.Model(text, reader(vectorize(text))).save("model.keras")
