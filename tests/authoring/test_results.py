@@ -98,7 +98,7 @@ def test_seed_layers_and_shuffling_matter(folder: Path) -> None:
 
 def test_our_own_programs_do_not_matter() -> None:
     workspace = ImageInfo(
-        "sha256:1", (), 1, ("base", "tensorflow", "wheels", "programs", "dir"), {}
+        "sha256:1", (), 1, ("base", "tensorflow", "wheels", "programs", "directory"), {}
     )
     grader = ImageInfo("sha256:2", (), 1, ("base", "tensorflow", "programs"), {})
     assert layers_that_matter(workspace, grader) == ("base", "tensorflow", "wheels", "directory")
