@@ -23,6 +23,7 @@ RUNG_SECONDS = (
 _START_SECONDS = 180.0
 _MEMORY = 8 << 30
 _TMPFS = 3 << 30
+_SHARED = 64 << 20
 _BATCH = 1024
 _MAX_LOG = 1 << 20
 HIDDEN: tuple[SetName, SetName] = ("probe", "final")
@@ -36,7 +37,8 @@ def container_spec(image: str, cpus: float, labels: dict[str, str]) -> Container
         image=image,
         command=_COMMAND,
         user="65534:65534",
-        limits=Limits(_MEMORY, cpus, 512, tmpfs={"/tmp": _TMPFS}),
+        # Keras's loaders of directories use semaphores, which live in /dev/shm.
+        limits=Limits(_MEMORY, cpus, 512, tmpfs={"/tmp": _TMPFS, "/dev/shm": _SHARED}),
         labels={"exam.role": ROLE, **labels},
         environment={
             "HOME": "/tmp",

@@ -1,4 +1,4 @@
-"""The typical model, one step on: categories one-hot, and a learning rate that falls."""
+"""The typical model, one step on: two hidden layers of 64, and a learning rate that falls."""
 
 import csv
 from pathlib import Path
@@ -28,7 +28,7 @@ CATEGORIES = {
     "energy": ["G", "F", "E", "D", "C", "B", "A"],
 }
 
-EPOCHS = 13
+EPOCHS = 14
 BATCH = 128
 
 
@@ -49,20 +49,23 @@ def load(path):
     return np.array(features, dtype="float32"), np.array(prices, dtype="float32")
 
 
-def solution_model(features, prices):
-    """Build and train the model."""
+def prepare(inputs, features):
+    """Return normalised features, and categories and months one-hot."""
     normalise = layers.Normalization()
     normalise.adapt(features)
+    parts = [normalise(inputs)]
+    for name, codes in CATEGORIES.items():
+        place = FEATURES.index(name)
+        code = inputs[:, place : place + 1]
+        parts.append(layers.CategoryEncoding(len(codes), output_mode="one_hot")(code))
+    parts.append(layers.CategoryEncoding(12, output_mode="one_hot")(inputs[:, 9:] - 1))
+    return layers.Concatenate()(parts)
+
+
+def solution_model(features, prices):
+    """Build and train the model."""
     inputs = keras.Input((len(FEATURES),), name="features")
-    district, month = inputs[:, 3:4], inputs[:, 9:10]
-    prepared = layers.Concatenate()(
-        [
-            normalise(inputs),
-            layers.CategoryEncoding(8, output_mode="one_hot")(district),
-            layers.CategoryEncoding(13, output_mode="one_hot")(month),
-        ]
-    )
-    hidden = layers.Dense(64, activation="relu")(prepared)
+    hidden = layers.Dense(64, activation="relu")(prepare(inputs, features))
     hidden = layers.Dense(64, activation="relu")(hidden)
     model = keras.Model(inputs, layers.Dense(1)(hidden))
     rate = keras.optimizers.schedules.CosineDecay(0.005, EPOCHS * -(-len(features) // BATCH))

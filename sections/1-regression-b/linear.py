@@ -1,4 +1,4 @@
-"""A linear model of the ten features: a square metre costs the same everywhere."""
+"""A linear model, categories and months one-hot: each has its price, and all prices add up."""
 
 import csv
 from pathlib import Path
@@ -49,18 +49,25 @@ def load(path):
     return np.array(features, dtype="float32"), np.array(prices, dtype="float32")
 
 
-def solution_model(features, prices):
-    """Fit one weight a feature by minimising the MAE, in steps that get smaller."""
+def prepare(inputs, features):
+    """Return normalised features, and categories and months one-hot."""
     normalise = layers.Normalization()
     normalise.adapt(features)
+    parts = [normalise(inputs)]
+    for name, codes in CATEGORIES.items():
+        place = FEATURES.index(name)
+        code = inputs[:, place : place + 1]
+        parts.append(layers.CategoryEncoding(len(codes), output_mode="one_hot")(code))
+    parts.append(layers.CategoryEncoding(12, output_mode="one_hot")(inputs[:, 9:] - 1))
+    return layers.Concatenate()(parts)
+
+
+def solution_model(features, prices):
+    """Fit one weight a feature by minimising the MAE, in steps that get smaller."""
+    inputs = keras.Input((len(FEATURES),), name="features")
     start = keras.initializers.Constant(np.median(prices))
-    model = keras.Sequential(
-        [
-            keras.Input((len(FEATURES),), name="features"),
-            normalise,
-            layers.Dense(1, bias_initializer=start),
-        ]
-    )
+    outputs = layers.Dense(1, bias_initializer=start)(prepare(inputs, features))
+    model = keras.Model(inputs, outputs)
     model.compile(optimizer=keras.optimizers.Adam(FIRST_RATE), loss="mae")
     smaller = keras.callbacks.LearningRateScheduler(lambda epoch: FIRST_RATE * 0.7**epoch)
     model.fit(features, prices, batch_size=256, epochs=EPOCHS, verbose=2, callbacks=[smaller])

@@ -84,7 +84,7 @@ def solution_model(features, prices):
         ]
     )
     model.compile(optimizer=keras.optimizers.Adam(0.01), loss="mae")
-    model.fit(features, prices, validation_split=0.1, epochs=5, batch_size=64, verbose=2)
+    model.fit(features, prices, validation_split=0.1, epochs=3, batch_size=64, verbose=2)
     return model
 
 

@@ -23,7 +23,7 @@ ids = keras.Input((TOKENS,), dtype="int64")
 votes = layers.Embedding(vectorize.vocabulary_size(), 1, mask_zero=True)(ids)
 reader = keras.Model(ids, layers.GlobalAveragePooling1D()(votes))
 reader.compile(keras.optimizers.Adam(0.02), loss="mae")
-reader.fit(tokens, ratings, batch_size=128, epochs=2, verbose=2)
+reader.fit(tokens, ratings, batch_size=128, epochs=4, verbose=2)
 
 text = keras.Input((), dtype="string", name="text")
 keras.Model(text, reader(vectorize(text))).save("model.keras")

@@ -30,7 +30,7 @@ reader = keras.Sequential(
     ]
 )
 reader.compile(optimizer="adam", loss="mae")
-reader.fit(tokens, ratings, batch_size=64, epochs=5, validation_split=0.1, verbose=2)
+reader.fit(tokens, ratings, batch_size=64, epochs=4, validation_split=0.1, verbose=2)
 
 text = keras.Input((), dtype="string", name="text")
 keras.Model(text, reader(vectorize(text))).save("model.keras")

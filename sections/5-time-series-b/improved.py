@@ -14,7 +14,7 @@ from keras import layers, ops
 INPUT_HOURS, OUTPUT_HOURS, DAY = 168, 24, 24
 WINDOW = INPUT_HOURS + OUTPUT_HOURS
 
-EPOCHS = 2
+EPOCHS = 3
 BATCH = 64
 
 
@@ -76,8 +76,9 @@ def solution_model(inputs, targets):
     normalise.adapt(inputs)
     week = keras.Input((INPUT_HOURS, 7), name="week")
     x, usual, scale = hourly(week, normalise)
-    x = layers.Conv1D(32, 3, padding="same", activation="relu")(x)
-    x = layers.Conv1D(1, 3, padding="same")(x)
+    x = layers.Conv1D(48, 3, padding="same", activation="relu")(x)
+    x = layers.Conv1D(48, 3, padding="same", activation="relu")(x)
+    x = layers.Conv1D(1, 1, kernel_initializer="zeros")(x)
     model = keras.Model(week, (usual + x[:, :, 0]) * scale)
     rate = keras.optimizers.schedules.CosineDecay(2e-3, EPOCHS * len(inputs) // BATCH)
     model.compile(optimizer=keras.optimizers.Adam(rate), loss="mae")

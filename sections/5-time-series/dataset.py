@@ -12,12 +12,16 @@ learn from, and windows of hours that are not in it:
 2. The seed picks a stretch of 32 neighbouring groups of the 36 that there are. The 64 blocks of the
    pool are the train set: one series with dates and with gaps where the reserve was.
 3. The reserve's 32 blocks are taken in pairs of neighbours; of each pair the seed sends one to the
-   probe set and the other one to the final set. Both thus see the same years and seasons.
+   probe set and the other one to the final set. Both thus see the same years and seasons. Some
+   weeks are harder than others, so the seed throws its 16 coins a hundred times, and the throw
+   counts by which both sets are most nearly as hard: two simple forecasts, the day before and the
+   mean of the hour over seven days, then err by the same multiples of the naive forecast's error.
 4. A **window** is 168 hours of input followed by 24 hours to predict, wholly within its block; it
    may begin at any hour. From each block 120 different windows are drawn. Windows of a block
    overlap each other, as they would in use. No hour, neither of input nor of answer, is in two
    sets; a **near-duplicate** of a window is one that shares an hour with it, so there is none in
-   another set.
+   another set. On a few days the service stood still, for snow or a storm: no window touches one,
+   for a handful of such hours would weigh more than whole months.
 5. Each hidden set is shuffled.
 
 Counts are multiplied by one factor and dates are moved by whole weeks, both from the seed, so that
@@ -49,6 +53,8 @@ BLOCK = 4 * 7 * DAY  # hours
 GROUP = 3  # blocks, of which one is in the reserve
 GROUPS = 32  # of the stretch that the seed picks; an even number, so that blocks pair up
 WINDOWS_EACH = 120  # of each hidden block
+THROWS = 100  # of coins, to find halves that are as hard as each other
+STANDSTILL = 5  # on such a day fewer than one in five of the usual bikes are hired
 SAMPLE_ROWS = 16
 
 LEAST_FACTOR, MOST_FACTOR = 1_000, 3_000  # thousandths
@@ -79,12 +85,7 @@ def build(sources: dict[str, bytes], seed: bytes) -> dict[str, Any]:
     for group, chosen in zip(disguise, reserved(groups)):  # noqa: B905
         pool += [block for place, block in enumerate(group) if place != chosen]
         reserve.append(group[chosen])
-    probe: list[Block] = []
-    final: list[Block] = []
-    for place in range(0, len(reserve), 2):
-        swap = below(rng, 2)
-        probe.append(reserve[place + swap])
-        final.append(reserve[place + 1 - swap])
+    probe, final = even_halves(rng, reserve)
     sample = windows(pool[0], range(SAMPLE_ROWS))
     return {
         "train": {"train.csv": to_csv(pool)},
@@ -159,6 +160,57 @@ def reserved(groups: Sequence[Sequence[Block]]) -> list[int]:
     return chosen
 
 
+def even_halves(
+    rng: np.random.Generator, blocks: Sequence[Block]
+) -> tuple[list[Block], list[Block]]:
+    """Split pairs of neighbours between two sets that are as hard as each other."""
+    errors = [forecast_errors(block) for block in blocks]
+
+    def multiples(coins: Sequence[int], side: int) -> tuple[float, float]:
+        half = [errors[2 * pair + (coin ^ side)] for pair, coin in enumerate(coins)]
+        naive, day, mean = (sum(column) for column in zip(*half))  # noqa: B905
+        return day / naive, mean / naive
+
+    def unevenness(coins: Sequence[int]) -> float:
+        one, other = multiples(coins, 0), multiples(coins, 1)
+        return abs(one[0] - other[0]) + abs(one[1] - other[1])
+
+    throws = [[below(rng, 2) for _ in range(len(blocks) // 2)] for _ in range(THROWS)]
+    coins = min(throws, key=unevenness)
+    return (
+        [blocks[2 * pair + coin] for pair, coin in enumerate(coins)],
+        [blocks[2 * pair + 1 - coin] for pair, coin in enumerate(coins)],
+    )
+
+
+def forecast_errors(block: Block) -> tuple[int, int, int]:
+    """Return the summed errors of three forecasts over the hours of a block, times seven.
+
+    They are the naive one (the hour a week before), the hour a day before, and the mean of the hour
+    over seven days. Whole numbers, so that no processor adds them otherwise.
+    """
+    counts = block["count"].astype(np.int64)
+    moving = ~np.repeat(standstill(block), DAY)
+    before = [slice(INPUT_HOURS - DAY * day, len(counts) - DAY * day) for day in range(1, 8)]
+    truth = 7 * counts[INPUT_HOURS:]
+    keep = np.logical_and.reduce([moving[INPUT_HOURS:], *(moving[hours] for hours in before)])
+    forecasts = (
+        7 * counts[before[6]],
+        7 * counts[before[0]],
+        np.add.reduce([counts[hours] for hours in before]),
+    )
+    naive, day, mean = (int(np.abs(truth - one)[keep].sum()) for one in forecasts)
+    return naive, day, mean
+
+
+def standstill(block: Block) -> np.ndarray:
+    """Say for each day of a block whether the service stood still: bool of shape (28,)."""
+    days = block["count"].astype(np.int64).reshape(-1, DAY).sum(axis=1)
+    usual = int(np.sort(days)[len(days) // 2])
+    still: np.ndarray = days * STANDSTILL < usual
+    return still
+
+
 def disguised(block: Block, factor: int, weeks: int) -> Block:
     """Multiply counts by `factor` thousandths, to the nearest whole; move dates back."""
     counts = (block["count"].astype(np.int64) * factor + 500) // 1000
@@ -198,7 +250,15 @@ def column(block: Block, name: str) -> np.ndarray:
 
 def hidden(rng: np.random.Generator, blocks: Sequence[Block]) -> dict[str, Any]:
     """Draw the windows of a hidden set from its blocks, and shuffle them."""
-    drawn = [windows(block, shuffled(rng, BLOCK - WINDOW + 1)[:WINDOWS_EACH]) for block in blocks]
+    drawn = []
+    for block in blocks:
+        moving = ~np.repeat(standstill(block), DAY)
+        starts = [
+            one for one in shuffled(rng, BLOCK - WINDOW + 1) if moving[one : one + WINDOW].all()
+        ]
+        if len(starts) < WINDOWS_EACH:
+            raise ValueError(f"a block has {len(starts)} windows, not {WINDOWS_EACH}")
+        drawn.append(windows(block, starts[:WINDOWS_EACH]))
     order = shuffled(rng, WINDOWS_EACH * len(blocks))
     inputs, labels = (np.concatenate(parts)[order] for parts in zip(*drawn))  # noqa: B905
     return {"inputs": {"week": inputs}, "labels": labels}
