@@ -91,8 +91,6 @@ class Status:
                 for state in self.containers or []
             ],
             "sections": [one.as_json(self.session.rules.feedback) for one in self.sections],
-            "total": round(self.total, 2),
-            "pass_mark": self.session.rules.pass_mark,
         }
 
 
