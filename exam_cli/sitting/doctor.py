@@ -118,7 +118,7 @@ def fix(connect: Callable[[], Engine]) -> int:
     for session in sessions:
         leftovers.clear(session, engine)
     known = {session.id for session in sessions}
-    for role in ("predictor", "scorer", "dataset", "fetch"):
+    for role in ("predictor", "scorer", "dataset", "fetch", "ladder"):
         for state in engine.find({"exam.role": role}):
             # Of sessions whose record is not here only what has ended: the rest may be in use.
             if state.exit_code is not None and state.labels.get("exam.session") not in known:
