@@ -39,7 +39,7 @@ def new_section(name: str, number: int, kind: str, into: Path) -> Path:
     if not _SLUG.fullmatch(slug):
         raise UsageError(
             f"{name!r} makes no name for a folder: begin with a letter, and take at most 40 "
-            "letters, digits and hyphens."
+            "letters, digits and hyphens; `--number` gives the section its number."
         )
     if not name.isprintable() or set(name) & set('"\\'):
         raise UsageError(f"{name!r} makes no title: leave out quotes, backslashes and line ends.")

@@ -62,12 +62,14 @@ def _summary(standings: list[Final]) -> list[str]:
     for one in standings:
         name = f"  {one.section.section} {one.section.title}: "
         if one.attempt is None:
-            lines.append(name + "nothing graded, counts 0")
-        elif one.attempt["verdict"] != "scored":
-            lines.append(name + f"attempt {one.attempt['attempt']}, rejected, counts 0")
+            lines.append(name + "no model was scored, COUNTS 0")
         else:
-            lines.append(name + f"attempt {one.attempt['attempt']}")
-    return lines
+            score = f"{one.attempt['score']} of 5 so far"
+            lines.append(name + f"attempt {one.attempt['attempt']}, {score}")
+    return [
+        *lines,
+        "They are graded once more, on rows kept for the end; after that the exam is over.",
+    ]
 
 
 def _show(done: Result) -> None:

@@ -38,6 +38,7 @@ def command(
     from exam_cli.config.edition import load_edition
     from exam_cli.config.exam import load_exam
     from exam_cli.sitting.pool import fill_behind
+    from exam_cli.sitting.submit import result
     from exam_cli.sitting.up import up
 
     load_edition(edition)  # first: a wrong name is told with or without an engine
@@ -64,4 +65,7 @@ def command(
         name = f"{section.section} {section.category}"
         table.add_row(name, section.title, f"{section.weight:g}", section.directory)
     show(table)
-    show("Save one model a section in its directory, then: exam grade N")
+    if result(started.session) is None:
+        show("Save one model a section in its directory, then: exam grade N")
+    else:
+        show("This exam was submitted and is over: `exam submit` shows the result.")

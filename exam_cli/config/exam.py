@@ -69,20 +69,23 @@ class Exam(Strict):
     form: _FORM = "a"
     sections: Annotated[tuple[Choice, ...], Field(min_length=1)] | None = None
 
-    @field_validator("duration")
+    @field_validator("duration", mode="before")
     @classmethod
-    def _is_a_duration(cls, value: str | None) -> str | None:
-        if value is not None and not _seconds(value):
+    def _is_a_duration(cls, value: object) -> object:
+        if value is not None and not (isinstance(value, str) and _seconds(value)):
             raise ValueError(f"{value!r} is no duration: write 5h, 90m or 1h30m, or null for none")
         return value
 
-    @model_validator(mode="after")
-    def _names_each_section_once(self) -> Self:
-        numbers = [one.section for one in self.sections or () if one.section is not None]
+    @field_validator("sections")
+    @classmethod
+    def _names_each_section_once(
+        cls, value: tuple[Choice, ...] | None
+    ) -> tuple[Choice, ...] | None:
+        numbers = [one.section for one in value or () if one.section is not None]
         twice = sorted({number for number in numbers if numbers.count(number) > 1})
         if twice:
             raise ValueError(f"section {twice[0]} stands there more than once: choose one form")
-        return self
+        return value
 
     @property
     def seconds(self) -> int | None:

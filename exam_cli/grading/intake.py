@@ -24,7 +24,7 @@ from exam_cli.grading.verdict import ModelRecord, Rejection
 Format = Literal["keras", "h5", "savedmodel"]
 
 _SUFFIXES: dict[str, Format] = {".keras": "keras", ".h5": "h5", ".hdf5": "h5"}
-_OTHER_SUFFIXES = (".pb", ".pt", ".pth", ".onnx", ".tflite", ".joblib", ".pkl", ".ckpt", ".npz")
+_OTHER_SUFFIXES = (".pb", ".pt", ".pth", ".onnx", ".tflite", ".joblib", ".pkl", ".ckpt")
 _WEIGHTS = (".weights.h5", ".weights.hdf5")
 _MAX_FILES = 2000
 _MAX_DEPTH = 8

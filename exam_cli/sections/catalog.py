@@ -33,9 +33,17 @@ def shipped_section(number: int, form: str = "a") -> Section:
 
 
 def sections_of(exam: Exam) -> list[Section]:
-    """Return the sections of an exam, by number. Raises `ExamError`, `UsageError`."""
+    """Return the sections of an exam, by number. Raises `ExamError` with all that is wrong."""
     chosen = exam.sections or tuple(Choice(section=number) for number in _numbers())
-    sections = sorted((_section(one, exam) for one in chosen), key=lambda one: one.section)
+    sections, problems = [], []
+    for choice in chosen:
+        try:
+            sections.append(_section(choice, exam))
+        except ExamError as error:
+            problems.append(error)
+    if problems:
+        raise type(problems[0])(" ".join(map(str, problems))) from problems[0].__cause__
+    sections.sort(key=lambda one: one.section)
     for one, other in pairwise(sections):
         if one.section == other.section:
             raise ExamError(

@@ -66,11 +66,11 @@ def counting(
 ) -> dict[str, Any] | None:
     """Return the attempt that counts for a section, None without one; a payload of the ledger.
 
-    The last one counts whatever came of it; the best one is that of the highest score and, among
-    equals, of the best metric. Attempts that failed by our own fault are not among `attempts`.
+    Only scored attempts count: a rejected one says what to mend and takes nothing away. Of these it
+    is the last one, or that of the highest score and, among equals, of the best metric.
     """
     if counts == "last":
-        return attempts[-1] if attempts else None
+        return next((one for one in reversed(attempts) if one["verdict"] == "scored"), None)
     return best(section, attempts)
 
 

@@ -29,7 +29,7 @@ from exam_cli.sitting.rules import SUBMITTED, counting, total
 class Final:
     """What a section comes to: the attempt that counts, and its model's grade on the final set.
 
-    `attempt` is None when the section was never tried, `grade` None when there is nothing to grade.
+    `attempt` is None when no model of the section was scored, and then there is no `grade`.
     """
 
     section: Section
@@ -95,7 +95,7 @@ def submit(session: Session, connect: Callable[[], Engine], progress: Progress) 
         standings = standing(session)
         if not any(one.attempt for one in standings):
             raise ExamError(
-                "No section has been graded yet, so there is nothing to submit: `exam grade all`.",
+                "No model has been scored yet, so there is nothing to submit: `exam grade all`.",
                 reason="nothing_graded",
             )
         progress.step("Final grades", len(standings))
@@ -123,7 +123,7 @@ def _final_grade(
 ) -> dict[str, Any] | None:
     """Return the verdict on a section's model as JSON, None when no model of it was scored."""
     attempt, section = standing.attempt, standing.section
-    if attempt is None or attempt["verdict"] != "scored":
+    if attempt is None:
         return None
     started = time.monotonic()
     submission = kept(attempt["model"], session.snapshots)

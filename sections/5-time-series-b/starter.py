@@ -50,7 +50,7 @@ def windows(hours, values, step):
     return np.array(inputs, dtype="float32"), np.array(targets)
 
 
-inputs, targets = windows(*load("train.csv"), step=6)
+inputs, targets = windows(*load("train.csv"), step=7)
 print(inputs.shape, targets.shape)
 
 # %% [markdown]

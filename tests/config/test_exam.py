@@ -111,6 +111,22 @@ def test_a_folder_of_the_examiners_own(tmp_path: Path) -> None:
     assert again == exam, "a session keeps the exam as JSON"
 
 
+def test_all_that_is_wrong_with_the_sections_is_said_at_once(tmp_path: Path) -> None:
+    chosen = [{"section": 9}, {"section": 1, "form": "z"}, {"folder": "nowhere"}, {"section": 1}]
+    exam = load_exam(written(tmp_path, sections=chosen[:3]))
+    with pytest.raises(ExamError) as wrong:
+        sections_of(exam)
+    said = str(wrong.value)
+    assert "no section 9" in said and "has no form 'z'" in said and "nowhere" in said
+    with pytest.raises(ExamError, match=r"line [0-9]+.*more than once"):
+        load_exam(written(tmp_path, sections=chosen))
+
+
+def test_a_duration_that_is_a_number_is_told_how_to_be_written(tmp_path: Path) -> None:
+    with pytest.raises(ExamError, match="60 is no duration: write 5h"):
+        load_exam(written(tmp_path, duration=60))
+
+
 def test_two_sections_of_one_number(tmp_path: Path) -> None:
     exam = load_exam(
         written(tmp_path, sections=[{"section": 1}, {"folder": str(shipped_section(1).folder)}])

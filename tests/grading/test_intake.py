@@ -209,8 +209,13 @@ def test_weights_beside_a_model_do_no_harm(
     assert grab().format == "keras"
 
 
+def test_data_is_no_model_of_another_format(refused: Callable[[str], str], place: Path) -> None:
+    (place / "train.npz").write_bytes(b"x")  # as section 2's directory holds it
+    assert "train.npz" not in refused("no_model")
+
+
 @pytest.mark.parametrize(
-    "name", ["m.pt", "m.pth", "m.onnx", "m.tflite", "m.pkl", "m.joblib", "m.ckpt", "m.npz", "m.PB"]
+    "name", ["m.pt", "m.pth", "m.onnx", "m.tflite", "m.pkl", "m.joblib", "m.ckpt", "m.PB"]
 )
 def test_other_formats(refused: Callable[[str], str], place: Path, name: str) -> None:
     (place / name).write_bytes(b"x")
