@@ -299,14 +299,16 @@ def kill_amid_grade(road: Road, engine: Engine) -> None:
 
 
 def test_an_interrupted_grade_cleans_up_itself(road: Road, docker_engine: Engine) -> None:
-    before = road.attempts(1)
-    with road.start("grade", "1", "--json") as process:
-        deadline = time.monotonic() + 60
-        while not containers(docker_engine, road, "predictor") and time.monotonic() < deadline:
-            time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=60)
-    assert process.returncode == 130
+    for _ in range(10):
+        before = road.attempts(1)
+        with road.start("grade", "1", "--json") as process:
+            while process.poll() is None and not containers(docker_engine, road, "predictor"):
+                time.sleep(0.02)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=60)
+        if process.returncode != 0:  # else the grade was quicker than we were
+            break
+    assert process.returncode == 130, (out, err)
     assert json.loads(out)["reason"] == "interrupted"
     assert containers(docker_engine, road, "predictor", "scorer") == []
     assert road.attempts(1) == before
