@@ -7,6 +7,7 @@ they fail instead, so that a run that is meant as proof cannot pass by leaving t
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 from typing import NoReturn
 
@@ -18,6 +19,9 @@ from exam_cli.engine.port import Engine
 from exam_cli.errors import EngineUnreachable
 from exam_cli.images.build import Images, ensure_images
 from exam_cli.progress import SILENT
+
+# A job in the background is started deaf to Ctrl-C, and so would be all that the tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -65,7 +65,7 @@ def solution_model(features, prices):
     hidden = layers.Dense(32, activation="relu")(prepare(inputs, features))
     model = keras.Model(inputs, layers.Dense(1)(hidden))
     model.compile(optimizer=keras.optimizers.Adam(0.005), loss="mae")
-    model.fit(features, prices, validation_split=0.2, epochs=10, batch_size=64, verbose=2)
+    model.fit(features, prices, validation_split=0.2, epochs=8, batch_size=64, verbose=2)
     return model
 
 
