@@ -218,9 +218,9 @@ class _Desk:
             if verdict.status != "failed" or self.closed:
                 break
         line = {**verdict.as_json(None), "predictions_sha256": verdict.predictions_sha256}
-        if (
-            verdict.status == "failed"
-        ):  # ours, so it is no line of the book: the next run tries again
+        if verdict.status == "failed" or self.closed:
+            # A failure is ours, and what ended when the containers were taken away says nothing of
+            # the model: neither is a line of the book, and the next run tries again.
             return {**line, "candidate": candidate.name, "model_sha256": sha256}
         with self._counting:
             self.fresh += 1
@@ -264,11 +264,11 @@ class _Desk:
         )
 
     def stop(self) -> None:
-        """Begin nothing more, and end what runs."""
+        """Begin nothing more, and end what runs, all at once: someone waits at the keyboard."""
         self.closed = True
-        engine = self._connect()
-        for state in engine.find(self._labels):
-            engine.remove(state.id)
+        found = self._connect().find(self._labels)
+        with ThreadPoolExecutor(len(found) or 1) as removers:
+            list(removers.map(lambda state: self._connect().remove(state.id), found))
 
 
 def _all_of_them(
