@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import layers
 
-EPOCHS = 9
+EPOCHS = 8
 BATCH = 64
 
 
