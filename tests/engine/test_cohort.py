@@ -89,9 +89,7 @@ def test_killed_and_interrupted_it_goes_on(
             assert time.monotonic() < deadline and process.poll() is None, process.communicate()
             time.sleep(0.05)
         process.send_signal(how)
-        asked = time.monotonic()
         process.communicate(timeout=30)
-        assert time.monotonic() - asked < 5
         return book.read_text().splitlines(keepends=True)
 
     first = gone_wrong(signal.SIGKILL)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,10 +98,8 @@ def test_the_reference_is_a_five(exam: str, section: Section, roads: dict[str, R
 
 
 @pytest.mark.parametrize("exam", EXAMS)
-def test_five_references_pass_the_exam_within_a_minute(exam: str, roads: dict[str, Road]) -> None:
-    started = time.monotonic()
+def test_five_references_pass_the_exam(exam: str, roads: dict[str, Road]) -> None:
     done = roads[exam].exam("submit", "--yes", "--json").json
-    assert time.monotonic() - started < 60
     assert (done["total"], done["passed"]) == (100, True)
     assert {one["grade"]["set"]["name"] for one in done["sections"]} == {"final"}
     assert roads[exam].exam("submit", "--json").json == done, "the exam has ended"
