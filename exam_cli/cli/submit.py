@@ -41,17 +41,16 @@ def command(workspace: Path | None, yes: bool, as_json: bool) -> None:
         _show(done)
 
 
-def told(done: Result) -> dict[str, object]:
+def told(done: Result) -> dict[str, Any]:
     """Return a result as far as the exam's feedback goes."""
+    from exam_cli.grading.verdict import metric_told
+
     feedback = done.rules.feedback
     sections = []
     for one in done.content["sections"]:
         grade = one["grade"]
         if grade is not None:
-            metric = None if feedback == "scores" else grade["metric"]
-            if metric is not None and feedback == "summary":
-                metric = {**metric, "next_band": None}
-            hidden = {"metric": metric, "message": grade["told"]}
+            hidden = {"metric": metric_told(grade["metric"], feedback), "message": grade["told"]}
             grade = {key: value for key, value in {**grade, **hidden}.items() if key != "told"}
         sections.append({**one, "grade": grade})
     return {**done.content, "sections": sections}
@@ -75,13 +74,11 @@ def _summary(standings: list[Final]) -> list[str]:
 def _show(done: Result) -> None:
     from exam_cli.cli.screen import show, table_of
 
-    content = done.content
+    content = told(done)
     table = table_of("Section", "Attempt", "Metric", "Score", "Points")
     weights = sum(one["weight"] for one in content["sections"])
     for one in content["sections"]:
         metric = one["grade"]["metric"] if one["grade"] else None
-        if done.rules.feedback == "scores":
-            metric = None
         share = 100 * one["weight"] / weights
         table.add_row(
             f"{one['section']} {one['title']}",

@@ -78,16 +78,18 @@ def grade_cohort(order: Order, connect: Callable[[], Engine], progress: Progress
         progress.say(f"{len(roll.candidates)} candidates, {workers} at a time.")
         for stray in roll.strays:
             progress.say(f"{stray} is no candidate's directory or archive: left aside.")
-        image = ensure_images(engine, order.edition, progress).grader
+        images = ensure_images(engine, order.edition, progress)
         labels = {"exam.session": f"cohort-{_key(str(order.out.resolve()))}"}
         for state in engine.find(labels):
             engine.remove(state.id)  # of a grading of this very cohort that was killed
-        sets = _hidden_sets(order, sections, engine, progress)
+        sets = _hidden_sets(order, sections, engine, images.workspace, progress)
         context = _key(
-            json.dumps([image, order.which, *(one.sha256 for one in sets.values())], sort_keys=True)
+            json.dumps(
+                [images.grader, order.which, *(one.sha256 for one in sets.values())], sort_keys=True
+            )
         )
         with closing(Book(order.out / "grades.jsonl", context)) as book:
-            desk = _Desk(order, sections, sets, image, labels, connect, book)
+            desk = _Desk(order, sections, sets, images.grader, labels, connect, book)
             lines = _all_of_them(desk, roll, workers, progress)
         return Graded(order.exam, sections, roll, lines, desk.fresh, workers)
 
@@ -120,22 +122,25 @@ def _alone(out: Path) -> Iterator[None]:
 
 
 def _hidden_sets(
-    order: Order, sections: tuple[Section, ...], engine: Engine, progress: Progress
+    order: Order,
+    sections: tuple[Section, ...],
+    engine: Engine,
+    builder: str,
+    progress: Progress,
 ) -> dict[int, DataSet]:
     """Return each section's hidden set, drawn from the exam's seed.
 
     An exam without a seed gets one of its own here, so that a second run grades on the same rows.
     """
     seed_file = order.out / ".seed"
-    if order.exam.seed is not None:
-        seed = hashlib.sha256(b"exam:" + order.exam.seed.encode()).digest()
+    if order.exam.seed_bytes is not None:
+        seed = order.exam.seed_bytes
     elif seed_file.is_file():
         seed = seed_file.read_bytes()
     else:
         seed = secrets.token_bytes(32)
         write_file(seed_file, seed)
     architecture = architecture_of(engine)
-    builder = ensure_images(engine, order.edition, progress).workspace
     progress.step("Hidden data", len(sections))
     found = {}
     for section in sections:

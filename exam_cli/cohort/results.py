@@ -12,7 +12,7 @@ from typing import Any
 
 from exam_cli.cohort.grade import Graded
 from exam_cli.config.section import Section
-from exam_cli.sitting.rules import total
+from exam_cli.sitting.rules import passes, total
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -59,7 +59,7 @@ def rows_of(graded: Graded) -> list[Row]:
                 candidate=name,
                 lines={number: graded.lines[name, number] for number in numbers},
                 total=points,
-                passed=points is not None and points >= graded.exam.pass_mark - 1e-9,
+                passed=points is not None and passes(points, graded.exam),
                 tied_with=_others(by_total.get(points, []) if points is not None else [], name),
                 same_model={n: found[name] for n, found in same_model.items() if name in found},
                 same_predictions={

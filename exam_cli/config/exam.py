@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -86,6 +87,11 @@ class Exam(Strict):
         if twice:
             raise ValueError(f"section {twice[0]} stands there more than once: choose one form")
         return value
+
+    @property
+    def seed_bytes(self) -> bytes | None:
+        """The 32 bytes that all hidden data of this exam is drawn from, if it has a seed."""
+        return None if self.seed is None else hashlib.sha256(b"exam:" + self.seed.encode()).digest()
 
     @property
     def seconds(self) -> int | None:

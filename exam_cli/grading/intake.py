@@ -246,6 +246,11 @@ def _copy_file(
     return size, digest.hexdigest()
 
 
+def tree_line(name: str, size: int, sha256: str) -> bytes:
+    """Return what one file adds to the hash of a SavedModel directory."""
+    return f"{len(name)}:{name}:{size}:{sha256}\n".encode()
+
+
 def _copy_tree(source: Path, target: Path, limit: int) -> tuple[list[tuple[str, int]], str]:
     """Copy a directory of plain files; return [(name, size)] and one sha256 over all."""
     files: list[tuple[str, int]] = []
@@ -265,7 +270,7 @@ def _copy_tree(source: Path, target: Path, limit: int) -> tuple[list[tuple[str, 
             raise
         left -= size
         files.append((inner, size))
-        digest.update(f"{len(inner)}:{inner}:{size}:{one}\n".encode())
+        digest.update(tree_line(inner, size, one))
     return files, digest.hexdigest()
 
 

@@ -6,13 +6,12 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from exam_cli.errors import OurFault
-from exam_cli.grading.intake import Format, Submission, SubmittedFile
+from exam_cli.fetch.lockfile import sha256_of
+from exam_cli.grading.intake import Format, Submission, SubmittedFile, tree_line
 from exam_cli.grading.verdict import ModelRecord
-
-_FORMATS: tuple[Format, ...] = ("keras", "h5", "savedmodel")
 
 
 def kept(model: Mapping[str, Any], snapshots: Path) -> Submission:
@@ -24,7 +23,7 @@ def kept(model: Mapping[str, Any], snapshots: Path) -> Submission:
 
     Raises `OurFault` when the copy is not there any more or is not what was graded.
     """
-    kind = next((one for one in _FORMATS if one == model["format"]), None)
+    kind = next((one for one in get_args(Format) if one == model["format"]), None)
     path = snapshots / f"{model['sha256']}.{kind}"
     if kind is None or not path.exists():
         raise OurFault(f"The kept copy of {model['path']} is gone from {snapshots}.")
@@ -33,10 +32,10 @@ def kept(model: Mapping[str, Any], snapshots: Path) -> Submission:
         digest = hashlib.sha256()
         for file in files:
             name = file.path.relative_to(path).as_posix()
-            digest.update(f"{len(name)}:{name}:{file.bytes}:{_sha256(file.path)}\n".encode())
+            digest.update(tree_line(name, file.bytes, sha256_of(file.path)))
         root, found = "model", digest.hexdigest()
     else:
-        root, found = f"model.{kind}", _sha256(path)
+        root, found = f"model.{kind}", sha256_of(path)
         files = [SubmittedFile(root, path, path.stat().st_size)]
     if found != model["sha256"]:
         raise OurFault(f"The kept copy of {model['path']} is not what was graded: {path} changed.")
@@ -53,8 +52,3 @@ def _inside(path: Path) -> Iterator[SubmittedFile]:
             yield SubmittedFile(
                 f"model/{file.relative_to(path).as_posix()}", file, file.stat().st_size
             )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

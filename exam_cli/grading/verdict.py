@@ -42,6 +42,13 @@ class Rejection(Exception):
         self.sentence = sentence
 
 
+def metric_told(metric: dict[str, Any] | None, feedback: Feedback) -> dict[str, Any] | None:
+    """Return a `metric` object as far as `feedback` goes: nothing of it, no thresholds, or all."""
+    if metric is None or feedback == "scores":
+        return None
+    return metric if feedback == "full" else {**metric, "next_band": None}
+
+
 @dataclass(frozen=True)
 class Measured:
     """A metric's value and what the next score would need; `next_score` is None at the top.
@@ -82,18 +89,17 @@ class Measured:
 
     def as_json(self, feedback: Feedback = "full") -> dict[str, Any] | None:
         """Return the `metric` object of `exam grade --json`, as far as `feedback` goes."""
-        if feedback == "scores":
-            return None
         following = None
-        if feedback == "full" and self.next_score is not None and self.next_threshold is not None:
+        if self.next_score is not None and self.next_threshold is not None:
             following = {"score": self.next_score, "threshold": self.next_threshold}
-        return {
+        metric = {
             "name": self.name,
             "value": self.told_value,
             "next_band": following,
             "noise": self.told_noise,
             "borderline": self.borderline,
         }
+        return metric_told(metric, feedback)
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import secrets
 import shutil
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -53,7 +53,7 @@ class Session:
             raise lost.record_damaged(self.directory, f"its seed is not {_SEED_BYTES} bytes long")
         return seed
 
-    @property
+    @cached_property
     def rules(self) -> Exam:
         """The exam, as its file said when the session began. Raises lost.NoSession."""
         try:
@@ -96,7 +96,7 @@ def create(workspace: Path, exam: Exam, edition: str, variant: str) -> Session:
     )
     draft = Path(tempfile.mkdtemp(prefix=_DRAFT, dir=root))  # mode 0700
     try:
-        write_file(_seed_path(draft), _seed(exam))
+        write_file(_seed_path(draft), exam.seed_bytes or secrets.token_bytes(_SEED_BYTES))
         write_file(_rules_path(draft), exam.model_dump_json(indent=2).encode())
         Ledger(draft / session.ledger_path.name).close()
         save(session, draft)
@@ -154,12 +154,6 @@ def all_sessions() -> list[Session]:
 
 def _json_path(directory: Path) -> Path:
     return directory / "session.json"
-
-
-def _seed(exam: Exam) -> bytes:
-    if exam.seed is None:
-        return secrets.token_bytes(_SEED_BYTES)
-    return hashlib.sha256(b"exam:" + exam.seed.encode()).digest()
 
 
 def _rules_path(directory: Path) -> Path:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from exam_cli.config.exam import Counting
+from exam_cli.config.exam import Counting, Exam
 from exam_cli.config.section import Section
 from exam_cli.errors import ExamError
 from exam_cli.files import locked
@@ -81,6 +81,11 @@ def best(section: Section, attempts: list[dict[str, Any]]) -> dict[str, Any] | N
     return max(
         scored, key=lambda one: (one["score"], better * one["metric"]["value"]), default=None
     )
+
+
+def passes(points: float, exam: Exam) -> bool:
+    """Say whether points of 100 are a pass; what adding up fractions loses is no one's fault."""
+    return points >= exam.pass_mark - 1e-9
 
 
 def total(weighted: list[tuple[float, dict[str, Any] | None]]) -> float:

@@ -12,6 +12,7 @@ from exam_cli.config.exam import Counting, Feedback
 from exam_cli.config.section import Section
 from exam_cli.engine.port import ContainerState, Engine
 from exam_cli.errors import EngineUnreachable
+from exam_cli.grading.verdict import metric_told
 from exam_cli.sections.catalog import sections_of
 from exam_cli.session.clock import Clock, clock
 from exam_cli.session.ledger import Ledger
@@ -48,11 +49,7 @@ def told(payload: dict[str, Any] | None, feedback: Feedback) -> dict[str, Any] |
     if payload is None:
         return None
     short = {key: payload.get(key) for key in ("attempt", "verdict", "reason", "score", "metric")}
-    if feedback == "scores":
-        short["metric"] = None
-    elif feedback == "summary" and short["metric"]:
-        short["metric"] = {**short["metric"], "next_band": None}
-    return short
+    return {**short, "metric": metric_told(short["metric"], feedback)}
 
 
 @dataclass(frozen=True)

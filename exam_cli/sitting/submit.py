@@ -22,7 +22,7 @@ from exam_cli.session.ledger import Ledger
 from exam_cli.session.session import Session
 from exam_cli.sitting import leftovers
 from exam_cli.sitting.grade import data_and_environment
-from exam_cli.sitting.rules import SUBMITTED, counting, total
+from exam_cli.sitting.rules import SUBMITTED, counting, passes, total
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def submit(session: Session, connect: Callable[[], Engine], progress: Progress) 
             "counts": rules.counts,
             "total": round(points, 4),
             "pass_mark": rules.pass_mark,
-            "passed": points >= rules.pass_mark - 1e-9,
+            "passed": passes(points, rules),
             "sections": [one.as_json() for one in finals],
         }
         with Ledger(session.ledger_path) as ledger:
