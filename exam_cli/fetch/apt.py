@@ -100,7 +100,13 @@ def _fetch(
             f"Fetching {', '.join(packages)} from Debian's archive failed "
             f"({words[-1] if words else 'apt gave no reason'}): check the network and run again."
         )
+    fetched: list[Path] = []
     with tarfile.open(fileobj=io.BytesIO(bytes(output))) as archive:
-        members = [member for member in archive if member.isfile()]
-        archive.extractall(directory, members=members, filter="data")
-    return sorted(directory / Path(member.name).name for member in members)
+        # By hand: early releases of Python 3.11, Debian's among them, cannot filter what they unpack.
+        for member in archive:
+            content = archive.extractfile(member) if member.isreg() else None
+            if content is not None:
+                path = directory / Path(member.name).name
+                path.write_bytes(content.read())
+                fetched.append(path)
+    return sorted(fetched)
