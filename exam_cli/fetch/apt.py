@@ -102,7 +102,7 @@ def _fetch(
         )
     fetched: list[Path] = []
     with tarfile.open(fileobj=io.BytesIO(bytes(output))) as archive:
-        # By hand: early releases of Python 3.11, Debian's among them, cannot filter what they unpack.
+        # By hand: early releases of Python 3.11, Debian's among them, cannot filter members.
         for member in archive:
             content = archive.extractfile(member) if member.isreg() else None
             if content is not None:
