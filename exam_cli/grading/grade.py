@@ -19,9 +19,10 @@ from exam_cli.grading.box import Box
 from exam_cli.grading.environment import Environment
 from exam_cli.grading.faults import no_probabilities, not_finite
 from exam_cli.grading.intake import Submission
-from exam_cli.grading.predictor import PredictorRun, predict
+from exam_cli.grading.predictor import PredictorRun, Question, predict
 from exam_cli.grading.preflight import saved_with
 from exam_cli.grading.scorer import open_scorer, score
+from exam_cli.grading.served import Serving
 from exam_cli.grading.shapes import Other
 from exam_cli.grading.verdict import Rejection, Verdict
 from exam_cli.sections.vault import DataSet
@@ -33,6 +34,7 @@ def grade(
     data: DataSet,
     environment: Environment,
     others: Sequence[Other] = (),
+    serving: Serving | None = None,
 ) -> Verdict:
     """Return the verdict on one submission. Writes nothing anywhere.
 
@@ -43,6 +45,8 @@ def grade(
         environment: the engine and image to grade in.
         others: directories and contracts of the exam's other sections: when a model does not fit,
             it may be for one of them, and is told so.
+        serving: what has graded this candidate's other models and may save the time of starting
+            containers for this one.
 
     Never raises for a fault of the model or the engine: those are verdicts.
     """
@@ -50,9 +54,15 @@ def grade(
     def value(run: PredictorRun, verdict: Verdict) -> Verdict:
         version = saved_with(submission, section)
         assert data.labels is not None, "only sets with labels are graded on"
-        with _scorer_in_waiting(environment) as scorer:
-            predictions = predict(submission, version, section, data, environment, run, others)
-            found = score(scorer.result(), predictions, data.labels, section)
+        served = None
+        if serving is not None:
+            served = serving.answer(Question(submission, section, data), data.labels, run)
+        if served is not None:
+            predictions, found = served
+        else:
+            with _scorer_in_waiting(environment) as scorer:
+                predictions = predict(submission, version, section, data, environment, run, others)
+                found = score(scorer.result(), predictions, data.labels, section)
         points = score_of(found.value, section)
         verdict = replace(
             verdict,

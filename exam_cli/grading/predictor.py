@@ -8,10 +8,11 @@ may well claim to be at fault.
 from __future__ import annotations
 
 import math
+import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from exam_cli.config.section import Section
@@ -23,7 +24,7 @@ from exam_cli.grading.intake import Submission
 from exam_cli.grading.shapes import Other
 from exam_cli.grading.verdict import Rejection
 from exam_cli.sections.vault import DataSet
-from exam_cli.wire import FrameError, FrameTooLong, chunks, frame_start
+from exam_cli.wire import Frame, FrameError, FrameTooLong, chunks, frame_start
 
 _RECEIVED_SECONDS = 180.0
 _BATCH_ROWS = (256, 2048)
@@ -56,6 +57,19 @@ class PredictorRun:
     printed: bytes = b""
 
 
+@dataclass(frozen=True)
+class Question:
+    """What a predictor is asked: a model, and the inputs it is to answer for.
+
+    The token is in both answers, so neither can have been written before the question was known.
+    """
+
+    submission: Submission
+    section: Section
+    data: DataSet
+    token: str = field(default_factory=lambda: secrets.token_hex(16))
+
+
 def predict(
     submission: Submission,
     saved_with: str | None,
@@ -78,27 +92,50 @@ def predict(
 
     Raises `Rejection` when the model is at fault and `OurFault` when we are.
     """
-    shape = (data.rows, *section.contract.output.shape)
-    limit = data.rows * section.contract.output.row_bytes
-    with _listening(submission, section, data, environment, run) as box:
-        try:
-            started = time.monotonic()
-            try:
-                frame = box.receive(limit, float(section.limits.predict_seconds))
-            finally:
-                run.seconds = time.monotonic() - started
-            if frame is None:
-                raise faults.ended(box.ended(), section)
-        except TimeoutError:
-            raise faults.timeout(section) from None
-        except (FrameTooLong, PrintedTooMuch):
-            raise faults.output_overflow() from None
-        except FrameError:
-            raise faults.unreadable() from None
-        finally:
-            run.printed = bytes(box.printed)
+    question = Question(submission, section, data)
+    with _listening(question, environment, run) as box:
+        frame = answer_to(question, box, run)
     if frame.header.get("kind") == "fault":
         raise faults.from_predictor(frame.header, saved_with, section, environment, others)
+    return predictions_in(frame, question)
+
+
+def ask(question: Question, box: Box, run: PredictorRun) -> None:
+    """Send a question and wait until the program has it. Raises `OurFault`: no model is loaded."""
+    box.send(_request(question))
+    run.versions = _await_received(question, box)
+    box.printed.clear()  # TensorFlow's own chatter while it was imported
+
+
+def answer_to(question: Question, box: Box, run: PredictorRun) -> Frame:
+    """Wait for the answer to a question that the program has. Raises `Rejection`, `OurFault`."""
+    section = question.section
+    limit = question.data.rows * section.contract.output.row_bytes
+    started = time.monotonic()
+    try:
+        try:
+            frame = box.receive(limit, float(section.limits.predict_seconds))
+        finally:
+            run.seconds = time.monotonic() - started
+        if frame is None:
+            raise faults.ended(box.ended(), section)
+    except TimeoutError:
+        raise faults.timeout(section) from None
+    except (FrameTooLong, PrintedTooMuch):
+        raise faults.output_overflow() from None
+    except FrameError:
+        raise faults.unreadable() from None
+    finally:
+        run.printed = bytes(box.printed)
+    if frame.header.get("token") != question.token:
+        raise faults.unreadable()
+    return frame
+
+
+def predictions_in(frame: Frame, question: Question) -> Predictions:
+    """Return the predictions that an answer holds. Raises `Rejection` if it holds none."""
+    section = question.section
+    shape = (question.data.rows, *section.contract.output.shape)
     told = frame.header.get("shape")
     good = frame.header.get("kind") == "predictions" and frame.header.get("dtype") == "float32"
     if not good or told != list(shape) or len(frame.body) != 4 * math.prod(shape):
@@ -116,41 +153,27 @@ def predictor_needs(section: Section, model_bytes: int = 0) -> Needs:
 
 
 @contextmanager
-def _listening(
-    submission: Submission,
-    section: Section,
-    data: DataSet,
-    environment: Environment,
-    run: PredictorRun,
-) -> Iterator[Box]:
-    """Yield a predictor that has the request: a warm one if one is ready, else a fresh one."""
-    needs = predictor_needs(section, submission.record.bytes)
+def _listening(question: Question, environment: Environment, run: PredictorRun) -> Iterator[Box]:
+    """Yield a predictor that has the question: a warm one if one is ready, else a fresh one."""
+    needs = predictor_needs(question.section, question.submission.record.bytes)
     warm = pool.claim(environment, "predictor", needs)
     if warm is not None:
         with warm:
             started = time.monotonic()
             alive = False
             with suppress(OurFault):  # it has died while it waited: no model was loaded yet
-                _hand_over(warm, submission, section, data, run)
+                ask(question, warm, run)
                 alive = True
             if alive:
                 run.warm = time.monotonic() - started < _WARM_SECONDS
                 yield warm
                 return
     with Box.fresh(environment.engine, environment.container("predictor", needs)) as box:
-        _hand_over(box, submission, section, data, run)
+        ask(question, box, run)
         yield box
 
 
-def _hand_over(
-    box: Box, submission: Submission, section: Section, data: DataSet, run: PredictorRun
-) -> None:
-    box.send(_request(submission, section, data))
-    run.versions = _await_received(box)
-    box.printed.clear()  # TensorFlow's own chatter while it was imported
-
-
-def _await_received(box: Box) -> Mapping[str, Any]:
+def _await_received(question: Question, box: Box) -> Mapping[str, Any]:
     """Wait until the program has all it needs. No model is loaded yet, so faults are ours."""
     try:
         received = box.receive(0, _RECEIVED_SECONDS)
@@ -161,13 +184,14 @@ def _await_received(box: Box) -> Mapping[str, Any]:
         ) from error
     except (FrameError, PrintedTooMuch) as error:
         raise OurFault("The grader did not start as it should: try again.") from error
-    if received is None or received.header.get("kind") != "received":
+    header = received.header if received is not None else {}
+    if (header.get("kind"), header.get("token")) != ("received", question.token):
         state = box.ended()
         why = "ran out of memory" if state and state.out_of_memory else "ended early"
         raise OurFault(f"The grader {why} before it saw the model: try again.") from RuntimeError(
             box.printed.decode(errors="replace")
         )
-    return received.header
+    return header
 
 
 def _batch(data: DataSet) -> int:
@@ -177,10 +201,12 @@ def _batch(data: DataSet) -> int:
     return min(most, max(least, _BATCH_BYTES // max(1, row_bytes)))
 
 
-def _request(submission: Submission, section: Section, data: DataSet) -> Iterator[bytes]:
+def _request(question: Question) -> Iterator[bytes]:
     """Yield the one frame that goes in: contract, model, inputs."""
+    submission, data = question.submission, question.data
     header = {
-        "contract": section.contract.model_dump(mode="json"),
+        "token": question.token,
+        "contract": question.section.contract.model_dump(mode="json"),
         "batch": _batch(data),
         "model": {
             "format": submission.format,

@@ -1,14 +1,18 @@
 """Load one candidate's model and map inputs to predictions. Sees no labels; speaks one array.
 
 Frames in and out, in this order:
-  in   {"contract", "batch", "model": {"format", "files": [{"path", "bytes"}]}, "tensors": [...]}
-       and then the model's files and the inputs' bytes
+  in   {"token", "contract", "batch", "model": {"format", "files": [{"path", "bytes"}]},
+       "tensors": [...]} and then the model's files and the inputs' bytes
   out  {"kind": "received", "python", "tensorflow", "keras", "numpy"}: whatever goes wrong from
        here on is the model's doing
   out  {"kind": "predictions", "dtype": "float32", "shape", "took", "gave"} and the array's bytes;
        `took` and `gave` are the shapes of rows as the model itself has them, or null where they
        are those agreed. Or
        {"kind": "fault", "reason", "detail"}: the model is at fault, and how
+Both answers carry the request's token, so that none can have been written before it was asked for.
+
+It answers one request and ends; with --warm it first makes itself ready to answer quickly, and with
+--serve it answers any number (see serve.py), one candidate's models that is.
 
 Whatever the model prints goes to standard error. The host believes nothing of what comes out but
 the bytes of one array of the agreed length: this process runs a stranger's program.
@@ -43,6 +47,7 @@ if __name__ == "__main__":
     take_stdout()  # before anything is imported that may print
 
 import numpy as np  # noqa: E402
+import serve  # noqa: E402
 import tensorflow as tf  # noqa: E402
 import tensors  # noqa: E402
 import wire  # noqa: E402
@@ -264,23 +269,36 @@ def warm_up():
     keras.backend.clear_session()
 
 
+def answer_one():
+    """Wait for one request and answer it."""
+    header, arrays = receive(DIRECTORY)
+    token = header["token"]
+    # The next request is none of this model's business.
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    versions = {"python": platform.python_version(), "tensorflow": tf.__version__}
+    versions.update({"keras": keras.__version__, "numpy": np.__version__})
+    answer({"kind": "received", "token": token, **versions})
+    try:
+        reply, body = work(DIRECTORY, header, arrays)
+    except Fault as fault:
+        reply, body = {"kind": "fault", "reason": fault.reason, "detail": fault.detail}, b""
+    except MemoryError:
+        reply, body = {"kind": "fault", "reason": "out_of_memory", "detail": {}}, b""
+    answer({**reply, "token": token}, body)
+    os._exit(0)  # nothing that the model registered for the end may run
+
+
 def main():
-    """Wait for one request, answer it, end."""
+    """Answer as the arguments say."""
+    if "--serve" in sys.argv:
+        # Nothing is computed before a fork: TensorFlow's threads would not be in it.
+        serve.serve(lambda: (steady(), answer_one()))
+        return
     steady()
     if "--warm" in sys.argv:
         warm_up()
         steady()
-    header, arrays = receive(DIRECTORY)
-    versions = {"python": platform.python_version(), "tensorflow": tf.__version__}
-    answer({"kind": "received", **versions, "keras": keras.__version__, "numpy": np.__version__})
-    try:
-        reply = work(DIRECTORY, header, arrays)
-    except Fault as fault:
-        reply = {"kind": "fault", "reason": fault.reason, "detail": fault.detail}, b""
-    except MemoryError:
-        reply = {"kind": "fault", "reason": "out_of_memory", "detail": {}}, b""
-    answer(*reply)
-    os._exit(0)  # nothing that the model registered for the end may run
+    answer_one()
 
 
 if __name__ == "__main__":
