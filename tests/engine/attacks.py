@@ -3,12 +3,15 @@
 An attack gets the inputs of one batch while the model predicts; if it returns, the model answers
 zeros. Nothing here is imported by the tests.
 """
-# ruff: noqa: PTH101, PTH118, PTH123, PTH208
+# ruff: noqa: PTH101, PTH102, PTH103, PTH116, PTH118, PTH123, PTH208, PTH211
 
 import contextlib
 import ctypes
+import gc
 import json
 import os
+import resource
+import signal
 import socket
 import struct
 import time
@@ -28,6 +31,14 @@ def write_everywhere(content):
 def frame(header, body_bytes=0):
     """Return the start of a frame as the predictor writes it."""
     return struct.pack(">4sIQ", b"EXAM", len(header), body_bytes) + header
+
+
+def signed(header):
+    """Return a header with the token of the question, which lies in this process's memory."""
+    for one in gc.get_objects():
+        if isinstance(one, dict) and "token" in one and "contract" in one:
+            return header[:-1] + b',"token":"' + one["token"].encode() + b'"}'
+    return header
 
 
 def exit_quietly(values):
@@ -80,7 +91,7 @@ def write_garbage(values):
 
 def forge_metric(values):
     """Say what the scorer would say of a perfect model."""
-    write_everywhere(frame(b'{"kind":"metric","name":"mae","rows":3000,"value":0.0}'))
+    write_everywhere(frame(signed(b'{"kind":"metric","name":"mae","rows":3000,"value":0.0}')))
 
 
 def forge_length(values):
@@ -91,14 +102,14 @@ def forge_length(values):
 def forge_fault(values):
     """Report a fault whose details have types that no honest predictor sends."""
     text = b'{"kind":"fault","reason":"wrong_input","detail":{"got":{"dtype":[],"shape":[1]}}}'
-    write_everywhere(frame(text))
+    write_everywhere(frame(signed(text)))
 
 
 def carry_inputs_out(values):
     """Hide the inputs in the one number that a sentence quotes."""
     number = str(int.from_bytes(values.tobytes()[:1700], "big")).encode()
     text = b'{"kind":"fault","reason":"wrong_input","detail":{"inputs":' + number + b"}}"
-    write_everywhere(frame(text))
+    write_everywhere(frame(signed(text)))
 
 
 def flood(values):
@@ -204,3 +215,86 @@ def hunt(values):
                 for name, needle in NEEDLES.items():
                     found[name] += content.count(bytes.fromhex(needle))
     print("FOUND " + json.dumps({"looked": looked, **found}), flush=True)
+
+
+# Attacks of one model on the next, where one container serves several of a candidate's.
+
+
+def answer_ahead(values):
+    """Write, with the token of this question, what would answer the next one."""
+    told = b'{"kind":"received","python":"3","tensorflow":"2","keras":"3","numpy":"1"}'
+    write_everywhere(frame(signed(told)) * 2)
+
+
+def lie_in_wait(values):
+    """Leave a process that takes what is asked next, and says something to it."""
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            for signum in range(1, 32):
+                with contextlib.suppress(OSError, ValueError):
+                    signal.signal(signum, signal.SIG_IGN)
+            time.sleep(0.5)  # until this model's own answer is out
+            while True:
+                with contextlib.suppress(OSError):
+                    os.read(0, 1 << 20)
+                write_everywhere(b"I was here first")
+        os._exit(0)
+
+
+def reach_for_the_server(values):
+    """Report what can be done to the process that will fork for the next model."""
+    if os.getpid() == 1:
+        return  # there is none: this is it
+    libc = ctypes.CDLL(None, use_errno=True)
+    reached = []
+    for name in ("mem", "fd/0", "fd/1", "maps", "environ"):
+        with contextlib.suppress(OSError), open(f"/proc/1/{name}", "rb+", 0) as file:
+            file.read(1)
+            reached.append(name)
+    attach = 16
+    if libc.ptrace(attach, 1, 0, 0) == 0:
+        reached.append("ptrace")
+    for signum in (signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM):
+        os.kill(1, signum)
+    with contextlib.suppress(OSError):
+        if os.stat("/proc/self/fd/0").st_rdev != os.stat("/dev/null").st_rdev:
+            reached.append("standard input")
+    print("REACHED " + json.dumps(reached), flush=True)
+    time.sleep(0.1)
+
+
+def hamper_the_server(values):
+    """Leave the process that will fork for the next model little to live on."""
+    with contextlib.suppress(OSError, ValueError):
+        resource.prlimit(1, resource.RLIMIT_NOFILE, (4, 4))
+    with contextlib.suppress(OSError, ValueError):
+        resource.prlimit(1, resource.RLIMIT_AS, (1 << 20, 1 << 20))
+
+
+def interrupt_the_server(values):
+    """Send it every signal that it may have an ear for."""
+    for signum in range(1, 65):
+        with contextlib.suppress(OSError):
+            os.kill(1, signum)
+
+
+def litter(values):
+    """Leave what is hard to sweep up."""
+    os.makedirs("/tmp/a/b/c")
+    os.chmod("/tmp/a/b", 0)
+    path = "/tmp/deep"
+    os.mkdir(path)
+    os.chdir(path)
+    for _ in range(2000):
+        os.mkdir("d")
+        os.chdir("d")
+    os.chdir("/tmp")
+    os.symlink("/tmp/model", "/tmp/link")
+
+
+def patch_keras(values):
+    """Have every dense layer answer nothing but zeros from here on."""
+    import keras
+
+    keras.layers.Dense.call = lambda layer, inputs: keras.ops.zeros_like(inputs)

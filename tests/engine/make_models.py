@@ -419,6 +419,13 @@ ATTACKS = (
     "raise_inputs",
     "look_around",
     "hunt",
+    "answer_ahead",
+    "lie_in_wait",
+    "reach_for_the_server",
+    "hamper_the_server",
+    "interrupt_the_server",
+    "litter",
+    "patch_keras",
 )
 
 

@@ -25,6 +25,7 @@ from exam_cli.grading import box, predictor, scorer
 from exam_cli.grading.environment import Environment
 from exam_cli.grading.grade import check, grade
 from exam_cli.grading.intake import Submission, take
+from exam_cli.grading.served import Server, Serving
 from exam_cli.grading.verdict import Measured, Verdict
 from exam_cli.sections.catalog import shipped_section
 from exam_cli.sections.vault import DataSet, Tensor
@@ -40,7 +41,10 @@ PRELUDE = f"""
 import os, sys, time
 import wire
 
+request = None
+
 def answer(header, body=b""):
+    header = {{"token": request.header["token"], **header}}
     view = memoryview(wire.frame_bytes(header, body))
     while view:
         view = view[os.write(1, view):]
@@ -84,10 +88,12 @@ class Hall:
         limits = self.section.limits.model_copy(update={"predict_seconds": 1})
         self.section = self.section.model_copy(update={"limits": limits})
 
-    def grade(self, predictor: str = GOOD, scorer: str | None = None) -> Verdict:
+    def grade(
+        self, predictor: str = GOOD, scorer: str | None = None, serving: Serving | None = None
+    ) -> Verdict:
         """Grade with a program in the predictor's place and, if given, one in the scorer's."""
         self._install(predictor, scorer)
-        return grade(self.submission, self.section, self.data, self.environment, OTHERS)
+        return grade(self.submission, self.section, self.data, self.environment, OTHERS, serving)
 
     def own_metric(self, code: str) -> None:
         """Give the section a metric of its own."""
@@ -143,9 +149,9 @@ def hall(section: Section, place: Path, tmp_path: Path, data: DataSet) -> Iterat
         (folder / path.name).write_bytes(path.read_bytes())
 
     def stand_in(spec: ContainerSpec) -> Sequence[str]:
-        program = Path(spec.command[-1]).name
-        assert program in ("predictor.py", "scorer.py")
-        return [sys.executable, "-sE", str(folder / program)]
+        program, *arguments = spec.command[spec.command.index("-sEu") + 1 :]
+        assert Path(program).name in ("predictor.py", "scorer.py")
+        return [sys.executable, "-sE", str(folder / Path(program).name), *arguments]
 
     (place / "model.keras").write_bytes(keras_bytes())
     engine = FakeEngine(known={"test:grader"}, program=stand_in)
@@ -295,6 +301,7 @@ def test_labels_go_to_the_scorer_alone(hall: Hall) -> None:
         ("ready(); predictions(np.zeros((8, 1)), dtype='S4')", "wrong_output", "agreed shape"),
         ("ready(); predictions(np.zeros((8, 1)), kind='scored')", "wrong_output", "agreed shape"),
         ("ready(); answer({'kind': 'metric', 'value': 0.0})", "wrong_output", "agreed shape"),
+        ("ready(); predictions(np.zeros((8, 1)), token='')", "crashed", "could not be read"),
         ("ready(); predictions(np.full((8, 1), np.nan))", "not_finite", "8 of the predicted"),
         ("ready(); predictions([[np.inf]] + [[0.0]] * 7)", "not_finite", "1 of the predicted"),
         ("ready(); answer({'kind': 'fault', 'reason': 'load_failed'})", "load_failed", "load"),
@@ -607,3 +614,111 @@ def test_an_interrupt_leaves_no_container(hall: Hall, monkeypatch: pytest.Monkey
     monkeypatch.setattr(box.Box, "send", interrupted)
     with pytest.raises(KeyboardInterrupt):
         hall.grade()
+
+
+# --- several grades from one import
+
+
+SERVED = "serving = '--serve' in sys.argv\nwhile serving: ready(); predictions(inputs()[:, :1])\n"
+
+
+@pytest.fixture
+def served(hall: Hall) -> Iterator[Serving]:
+    """What serves one candidate; the program in the predictor's place must know both roads."""
+    with (
+        Server(hall.environment, "predictor") as predictor,
+        Server(hall.environment, "scorer") as scorer,
+    ):
+        yield Serving(predictor, scorer, lambda: False)
+
+
+def started(hall: Hall) -> list[str]:
+    """Return the role and the last argument of all containers that there were."""
+    ends = (f"{one.labels['exam.role']} {one.command[-1]}" for one in hall.engine.created)
+    return sorted(end.split("/")[0].strip() for end in ends)
+
+
+def test_a_served_model_gets_the_verdict_of_one_that_is_graded_alone(
+    hall: Hall, served: Serving
+) -> None:
+    program = SERVED + GOOD
+    alone = hall.grade(program)
+    hall.engine.created.clear()
+    verdicts = [hall.grade(program, serving=served) for _ in range(3)]
+    for verdict in verdicts:
+        assert verdict.status == "scored" and verdict.measured == alone.measured
+        assert verdict.predictions_sha256 == alone.predictions_sha256
+        assert verdict.environment == alone.environment
+    assert started(hall) == ["predictor --serve", "scorer --serve"]
+
+
+@pytest.mark.parametrize(
+    ("program", "reason"),
+    [
+        ("ready(); sys.exit(7)", "crashed"),
+        ("ready(); os.write(1, b'hello, this is Xyzzy')", "crashed"),
+        ("ready(); answer({'kind': 'fault', 'reason': 'load_failed'})", "load_failed"),
+        ("ready(); predictions(np.full((8, 1), np.nan))", "not_finite"),
+        ("ready(); time.sleep(60)", "timeout"),
+    ],
+)
+def test_a_fault_is_told_by_a_container_of_its_own(
+    hall: Hall, served: Serving, program: str, reason: str
+) -> None:
+    if reason == "timeout":
+        hall.hurry()
+    sentence = rejected(hall.grade(program), reason)
+    hall.engine.created.clear()
+    assert rejected(hall.grade(program, serving=served), reason) == sentence
+    assert "predictor" in started(hall), "the evidence is that of a container used once"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "answer({'kind': 'received', 'python': 'Xyzzy'}); predictions(np.zeros((8, 1)))",
+        "os.write(1, b'Xyzzy' * 99)",
+        "os.write(1, wire.PREFIX.pack(b'EXAM', 2, 0))",
+        "sys.exit(0)",
+    ],
+)
+def test_what_is_written_ahead_is_no_answer_to_the_next_question(
+    hall: Hall, served: Serving, more: str
+) -> None:
+    program = f"if '--serve' in sys.argv: ready(); predictions(inputs()[:, :1]); {more}\n"
+    first = hall.grade(program + GOOD, serving=served)
+    second = hall.grade(program + GOOD, serving=served)
+    assert first.measured == second.measured and first.status == second.status == "scored"
+    assert second.environment["python"] == "3.11.2"
+
+
+def test_a_scorer_that_fails_is_replaced(hall: Hall, served: Serving) -> None:
+    real = (hall.folder / "scorer.py").read_text()
+    broken = real.replace("def main():", "def main():\n    '--serve' in sys.argv and sys.exit(1)\n")
+    (hall.folder / "scorer.py").write_text(broken)
+    verdict = hall.grade(SERVED + GOOD, serving=served)
+    assert verdict.status == "scored" and "scorer --serve" in started(hall)
+
+
+def test_a_larger_model_gets_a_larger_memory_disk(
+    hall: Hall, served: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert hall.grade(SERVED + GOOD, serving=served).status == "scored"
+    monkeypatch.setattr(predictor, "_TMPFS", 512 << 20)
+    assert hall.grade(SERVED + GOOD, serving=served).status == "scored"
+    sizes = [
+        one.limits.tmpfs["/tmp"]
+        for one in hall.engine.created
+        if one.labels["exam.role"] == "predictor"
+    ]
+    assert sizes == [256 << 20, 512 << 20]
+
+
+def test_once_stopped_nothing_is_begun(hall: Hall) -> None:
+    with (
+        Server(hall.environment, "predictor") as predictor,
+        Server(hall.environment, "scorer") as scorer,
+    ):
+        program = "ready(); sys.exit(1)"
+        failed(hall.grade(program, serving=Serving(predictor, scorer, lambda: True)), "internal")
+    assert started(hall) == ["predictor --serve"]
