@@ -32,7 +32,6 @@ _BATCH_BYTES = 2 << 20
 _WARM_SECONDS = 1.0  # one that takes longer to answer was still importing
 _TMPFS = 256 << 20
 _TMPFS_SLACK = 64 << 20
-_MODEL_COPIES = 3  # the file, its bytes while they are parsed, and the weights
 
 
 @dataclass(frozen=True)
@@ -143,19 +142,19 @@ def predictions_in(frame: Frame, question: Question) -> Predictions:
     return Predictions(shape, frame.body, faults.remarks(frame.header, section))
 
 
-def predictor_needs(section: Section, model_bytes: int = 0) -> Needs:
-    """Return what a predictor may take for a model of that size in a section."""
-    return Needs(
-        memory_bytes=(section.limits.memory_megabytes << 20) + _MODEL_COPIES * model_bytes,
-        # Of one size, so that a warm predictor serves any section; memory is what really caps it.
-        tmpfs_bytes=max(_TMPFS, model_bytes + _TMPFS_SLACK),
-    )
+def predictor_needs(section: Section) -> Needs:
+    """Return what a predictor may take in a section, the model's file and weights included.
+
+    Where sections agree on their limits, one waiting predictor serves any of them.
+    """
+    largest = section.contract.max_megabytes << 20
+    return Needs(section.limits.memory_megabytes << 20, max(_TMPFS, largest + _TMPFS_SLACK))
 
 
 @contextmanager
 def _listening(question: Question, environment: Environment, run: PredictorRun) -> Iterator[Box]:
     """Yield a predictor that has the question: a warm one if one is ready, else a fresh one."""
-    needs = predictor_needs(question.section, question.submission.record.bytes)
+    needs = predictor_needs(question.section)
     warm = pool.claim(environment, "predictor", needs)
     if warm is not None:
         with warm:

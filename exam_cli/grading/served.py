@@ -45,15 +45,13 @@ class Server:
         self._box: Box | None = None
 
     def box(self, needs: Needs) -> Box:
-        """Return the container, with caps of that size. Raises `OurFault`."""
-        if self._needs is not None and needs.tmpfs_bytes > self._needs.tmpfs_bytes:
-            self.close()  # a memory disk keeps its size
+        """Return the container; one with other caps than needed is replaced. Raises `OurFault`."""
+        if needs != self._needs:
+            self.close()
         if self._box is None:
             spec = self._environment.container(self._program, needs, "--serve")
             self._box = Box.fresh(self._environment.engine, spec)
-        elif needs != self._needs:
-            self._environment.engine.limit_memory(self._box.container, needs.memory_bytes)
-        self._needs = needs
+            self._needs = needs
         return self._box
 
     def close(self) -> None:
@@ -104,7 +102,7 @@ class Serving:
         return None if found is None else (predictions, found)
 
     def _predict(self, question: Question, run: PredictorRun) -> Predictions:
-        needs = predictor_needs(question.section, question.submission.record.bytes)
+        needs = predictor_needs(question.section)
         box = self._predictor.box(needs)
         ask(question, box, run)
         return predictions_in(answer_to(question, box, run), question)

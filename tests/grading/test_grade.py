@@ -700,7 +700,7 @@ def test_a_scorer_that_fails_is_replaced(hall: Hall, served: Serving) -> None:
     assert verdict.status == "scored" and "scorer --serve" in started(hall)
 
 
-def test_a_larger_model_gets_a_larger_memory_disk(
+def test_a_section_with_other_caps_gets_another_container(
     hall: Hall, served: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert hall.grade(SERVED + GOOD, serving=served).status == "scored"
