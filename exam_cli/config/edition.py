@@ -59,7 +59,8 @@ class Edition(Strict):
         """Return a sha256 over everything that decides what the images contain."""
         digest = hashlib.sha256()
         images = resource("images")
-        files = [images / "Dockerfile", images / "collect", self.directory / "edition.yaml"]
+        files = [images / name for name in ("Dockerfile", "collect", "trim.py")]
+        files += [self.directory / "edition.yaml"]
         files += [self.lock(layer, architecture) for layer in ("tools", "tensorflow", "workspace")]
         files += programs()
         for path in files:

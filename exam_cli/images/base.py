@@ -17,6 +17,19 @@ from exam_cli.errors import DiskFull, ExamError
 from exam_cli.fetch.apt import host_mirror
 from exam_cli.progress import Progress
 
+# What debian:*-slim leaves out, now and of packages to come, written as that image writes it.
+_SLIM = """\
+path-exclude /usr/share/doc/*
+path-include /usr/share/doc/*/copyright
+path-exclude /usr/share/groff/*
+path-exclude /usr/share/info/*
+path-exclude /usr/share/linda/*
+path-exclude /usr/share/lintian/*
+path-exclude /usr/share/locale/*
+path-include /usr/share/locale/locale.alias
+path-exclude /usr/share/man/*
+"""
+
 _DEBIAN_NAMES: dict[Architecture, str] = {"x86_64": "amd64", "aarch64": "arm64"}
 
 # Left by installing, different each time, or the machine's own: none of it belongs in an image.
@@ -49,7 +62,7 @@ def ensure_base(
     """
     digest = edition.base.digest
     pulled = f"{edition.base.image.split(':')[0]}@{digest}"
-    made = f"exam-base:{edition.suite}-{architecture}"
+    made = f"exam-base:{edition.suite}-slim-{architecture}"
     for reference in (pulled, made):
         if engine.image(reference) is not None:
             return reference
@@ -78,10 +91,27 @@ def _debootstrap(
         line += [edition.suite, str(root)]
         mirror = host_mirror(edition.suite)
         _run([*line, mirror] if mirror else line, "make the Debian base with debootstrap")
+        _slim(root)
         archive = Path(scratch) / "base.tar"
         _pack(root, archive, edition.epoch)
         with archive.open("rb") as stream:
             engine.import_image(stream, reference)
+
+
+def _slim(root: Path) -> None:
+    """Take away what debian:*-slim lacks, and have dpkg do so with every package that follows."""
+    rules = [line.split() for line in _SLIM.splitlines()]
+    kept = {path for rule, glob in rules if rule == "path-include" for path in root.glob(glob[1:])}
+    for rule, glob in rules:
+        if rule != "path-exclude":
+            continue
+        for path in sorted(root.joinpath(glob[1:-2]).rglob("*"), reverse=True):
+            if not path.is_dir():
+                if path not in kept:
+                    path.unlink()
+            elif not path.is_symlink() and not any(path.iterdir()):
+                path.rmdir()  # a link stays: packages share the folder of a copyright
+    (root / "etc/dpkg/dpkg.cfg.d/docker").write_text(_SLIM, encoding="utf-8")
 
 
 def _run(command: list[str], what: str) -> None:

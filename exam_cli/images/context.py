@@ -61,7 +61,7 @@ def lay_out_context(
     _link(debian.python, context / "python")
     _link(debian.workspace, context / "workspace-debian")
     _copy(programs(), context / "programs")
-    _copy([resource("images", "Dockerfile"), resource("images", "collect")], context)
+    _copy([resource("images", name) for name in ("Dockerfile", "collect", "trim.py")], context)
 
 
 def _link(files: Iterable[Path], directory: Path) -> None:

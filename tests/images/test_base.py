@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from exam_cli.images.base import _members, _pack
+from exam_cli.images.base import _members, _pack, _slim
 
 EPOCH = 1767225600
 
@@ -167,3 +167,29 @@ def test_sockets_are_passed_over(
         server.bind("socket")
         with packed(root, tmp_path / "root.tar") as archive:
             assert "usr/socket" not in archive.getnames()
+
+
+def test_what_slim_images_lack_is_taken_away_and_dpkg_is_told(tmp_path: Path) -> None:
+    kept = [
+        "usr/share/doc/gcc-12-base/copyright",
+        "usr/share/locale/locale.alias",
+        "usr/share/zoneinfo/UTC",
+    ]
+    gone = [
+        "usr/share/doc/gcc-12-base/changelog.gz",
+        "usr/share/doc/apt/examples/apt.conf",
+        "usr/share/locale/de/LC_MESSAGES/dpkg.mo",
+        "usr/share/man/man1/ls.1.gz",
+    ]
+    for name in [*kept, *gone, "etc/dpkg/dpkg.cfg.d/README"]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("content")
+    (tmp_path / "usr/share/doc/libgcc-s1").symlink_to("gcc-12-base")
+    _slim(tmp_path)
+    found = {path.relative_to(tmp_path).as_posix() for path in tmp_path.glob("usr/share/*/**/*")}
+    files = {name for name in found if (tmp_path / name).is_file()}
+    assert set(kept) <= files and not found & set(gone)
+    assert "usr/share/locale/de" not in found
+    assert (tmp_path / "usr/share/doc/libgcc-s1/copyright").read_text() == "content"
+    rules = (tmp_path / "etc/dpkg/dpkg.cfg.d/docker").read_text().splitlines()
+    assert "path-exclude /usr/share/man/*" in rules

@@ -13,7 +13,7 @@ from exam_cli.images.base import ensure_base
 
 EDITION = load_edition("tf2.21")
 PULLED = f"debian@{EDITION.base.digest}"
-MADE = "exam-base:bookworm-x86_64"
+MADE = "exam-base:bookworm-slim-x86_64"
 
 
 @dataclass

@@ -1,0 +1,133 @@
+"""What was cut from the images is missed by nobody who trains, saves, loads, converts or plots."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+
+import pytest
+
+from exam_cli.engine.port import ContainerSpec, Engine, Limits
+from exam_cli.images.build import Images
+
+pytestmark = [pytest.mark.engine, pytest.mark.slow]
+
+_SECONDS = 300.0
+_GRADER = ("numpy", "keras", "h5py", "google.protobuf", "absl")
+_WORKSPACE = ("scipy", "pandas", "sklearn", "matplotlib", "PIL", "joblib", "fontTools", "ipykernel")
+_JUPYTER = ("jupyter_server", "jupyterlab", "nbformat", "tornado")
+_PACKAGES = {"grader": _GRADER, "workspace": (*_GRADER, *_WORKSPACE, *_JUPYTER)}
+# A script of SciPy's authors, which computes tables for its tests.
+_MISSED = {"scipy.special.tests"}
+
+_WALK = """
+import contextlib, importlib, io, pkgutil, sys, warnings
+warnings.simplefilter("ignore")
+failed = {}
+for name in sys.argv[1:]:
+    package = importlib.import_module(name)
+    for module in pkgutil.walk_packages(package.__path__, name + ".", onerror=failed.get):
+        try:
+            with contextlib.redirect_stdout(io.StringIO()):
+                importlib.import_module(module.name)
+        except BaseException as error:
+            failed[module.name] = error
+for name, error in failed.items():
+    print(name, type(error).__name__, error, sep="|")
+"""
+_WORK = """
+import pathlib, tempfile
+import keras, numpy, tensorflow as tf
+place = pathlib.Path(tempfile.mkdtemp())
+pictures = numpy.random.default_rng(0).random((16, 8, 8, 3), "float32")
+model = keras.Sequential([
+    keras.Input((8, 8, 3)),
+    keras.layers.Conv2D(4, 3), keras.layers.BatchNormalization(), keras.layers.MaxPooling2D(),
+    keras.layers.SeparableConv2D(4, 2), keras.layers.GlobalAveragePooling2D(),
+    keras.layers.Dropout(0.1), keras.layers.Dense(2, activation="softmax"),
+])
+model.compile("adam", keras.losses.MeanSquaredError(), jit_compile=True)
+model.fit(pictures, numpy.ones((16, 2)), verbose=0, validation_split=0.5, callbacks=[
+    keras.callbacks.EarlyStopping(), keras.callbacks.ModelCheckpoint(place / "best.keras"),
+])
+expected = model.predict(pictures, verbose=0)
+for name in ("model.keras", "model.h5"):
+    model.save(place / name)
+    loaded = keras.models.load_model(place / name)
+    numpy.testing.assert_allclose(loaded.predict(pictures, verbose=0), expected, atol=1e-5)
+model.export(place / "saved", verbose=False)
+served = tf.saved_model.load(place / "saved")
+numpy.testing.assert_allclose(served.serve(pictures), expected, atol=1e-5)
+lite = tf.lite.Interpreter(model_content=tf.lite.TFLiteConverter.from_keras_model(model).convert())
+lite.allocate_tensors()
+words = keras.layers.TextVectorization(output_sequence_length=4)
+words.adapt(["a line of text", "another"])
+for kind in (keras.layers.LSTM, keras.layers.GRU, keras.layers.SimpleRNN):
+    text = keras.Sequential([words, keras.layers.Embedding(9, 4), keras.layers.Bidirectional(
+        kind(3)), keras.layers.Dense(1)])
+    text.compile("sgd", "mse")
+    rows = tf.data.Dataset.from_tensor_slices((["a line", "text"], [0.0, 1.0])).batch(2).prefetch(1)
+    text.fit(rows, verbose=0)
+attention = keras.layers.MultiHeadAttention(2, 4)
+assert attention(tf.ones((1, 3, 4)), tf.ones((1, 3, 4))).shape == (1, 3, 4)
+picture = tf.cast(pictures[0] * 255, tf.uint8)
+assert tf.io.decode_png(tf.io.encode_png(picture)).shape == (8, 8, 3)
+assert tf.io.decode_jpeg(tf.io.encode_jpeg(picture)).shape == (8, 8, 3)
+assert tf.function(lambda x: tf.reduce_sum(x * x), jit_compile=True)(tf.ones(5)) == 5
+assert tf.signal.stft(tf.ones(512), 128, 64).shape[0] == 7
+"""
+
+
+def run(engine: Engine, image: str, code: str, *arguments: str) -> str:
+    """Run Python in a fresh container of an image; return what it printed. Fails if it fails."""
+    spec = ContainerSpec(
+        image=image,
+        command=["python", "-c", code, *arguments],
+        user="65534:65534",
+        limits=Limits(4 << 30, 2, 512, tmpfs={"/tmp": 1 << 28}),
+        labels={"exam.role": "test"},
+        environment={"HOME": "/tmp", "TF_CPP_MIN_LOG_LEVEL": "3", "MPLBACKEND": "agg"},
+    )
+    container = engine.create(spec)
+    output: dict[str, bytearray] = {"stdout": bytearray(), "stderr": bytearray()}
+    try:
+        with engine.attach(container) as channel:
+            engine.start(container)
+            while (piece := channel.receive(_SECONDS)) is not None:
+                output[piece[0]] += piece[1]
+        state = engine.wait(container, 30)
+    finally:
+        with contextlib.suppress(Exception):
+            engine.remove(container)
+    assert state.exit_code == 0, output["stderr"].decode()[-4000:]
+    return output["stdout"].decode()
+
+
+@pytest.mark.parametrize("role", ["grader", "workspace"])
+def test_models_are_trained_saved_loaded_and_converted(
+    docker_engine: Engine, edition_images: Images, role: str
+) -> None:
+    run(docker_engine, getattr(edition_images, role), _WORK)
+
+
+def test_both_stand_on_the_same_tensorflow(docker_engine: Engine, edition_images: Images) -> None:
+    grader, workspace = (
+        docker_engine.image(name) for name in (edition_images.grader, edition_images.workspace)
+    )
+    assert grader is not None and workspace is not None
+    below = grader.layers[:-1]  # all but our own programs
+    assert workspace.layers[: len(below)] == below
+    assert len(set(grader.layers) | set(workspace.layers)) <= len(workspace.layers)
+
+
+@pytest.mark.parametrize("role", _PACKAGES)
+def test_every_module_finds_what_it_imports(
+    docker_engine: Engine, edition_images: Images, role: str
+) -> None:
+    """Modules may lack pytest, Qt or another operating system, but nothing of their own."""
+    packages = _PACKAGES[role]
+    printed = run(docker_engine, getattr(edition_images, role), _WALK, *packages)
+    missing = set(re.findall(r"No module named '([^']+)'", printed))
+    assert "torch" in missing  # the walk does see what fails
+    own = {name for name in missing if name.split(".")[0] in packages}
+    assert own <= _MISSED
