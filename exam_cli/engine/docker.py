@@ -24,10 +24,14 @@ from exam_cli.engine.port import (
     Executed,
     ImageInfo,
     Limits,
+    Listed,
 )
 from exam_cli.errors import DiskFull, EngineUnreachable, ImageMissing, OurFault
 
 _HTTP_TIMEOUT = 120
+# The words of a list of containers for what `ContainerState` calls running, and for what has ended.
+_RUNNING = ("running", "paused", "restarting")
+_ENDED = ("exited", "dead", "removing")
 _VANISHED = "A container vanished while it was in use: try again."
 _NO_ENGINE = (
     "No container engine answers: run `exam doctor --fix` as root to install and start one, or "
@@ -70,12 +74,33 @@ def _translated(what: str) -> Iterator[None]:
         raise _unreachable(error) from error
 
 
+class _Api(docker.APIClient):
+    """The library's client. What the engine tells of its version is asked for once, and kept.
+
+    An engine runs its runtime and its init to tell their versions, so each answer takes a while.
+    """
+
+    told: Any
+
+    def version(self, api_version: bool = True) -> Any:
+        """Ask for the version, as the library does to agree on an API version, and keep it."""
+        self.told = super().version(api_version)
+        return self.told
+
+
+class _Client(docker.DockerClient):
+    """Finds the engine as the `docker` command does, and gives it our client."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self.api = _Api(*args, **options)
+
+
 class DockerEngine:
     """A Docker engine over its HTTP interface, found as the `docker` command finds it."""
 
     def __init__(self) -> None:
         try:
-            self._api: Any = docker.from_env(timeout=_HTTP_TIMEOUT).api
+            self._api: Any = _Client.from_env(timeout=_HTTP_TIMEOUT).api
         except (DockerException, requests.exceptions.RequestException) as error:
             raise _unreachable(error) from error
 
@@ -93,6 +118,10 @@ class DockerEngine:
             runtimes=sorted(info.get("Runtimes") or ()),
             root_directory=info.get("DockerRootDir", ""),
         )
+
+    def architecture(self) -> str:
+        """Return the engine's architecture, which it told when the API version was agreed on."""
+        return str(self._api.told["Arch"])
 
     def image(self, reference: str) -> ImageInfo | None:
         """Return an image that is already here, or None. Never pulls."""
@@ -259,13 +288,12 @@ class DockerEngine:
             raise TimeoutError(f"the container runs after {timeout:.1f} s")
         return state
 
-    def find(self, labels: Mapping[str, str]) -> list[ContainerState]:
+    def find(self, labels: Mapping[str, str]) -> list[Listed]:
         """Return all containers, stopped ones too, that carry all of these labels."""
         wanted = [f"{name}={value}" if value else name for name, value in labels.items()]
         with _translated("list its containers"):
             found = self._api.containers(all=True, filters={"label": wanted})
-        states = (self.state(one["Id"]) for one in found)
-        return [state for state in states if state is not None]
+        return [_listed(one) for one in found]
 
     def stop(self, container: str, grace_seconds: int = 10) -> None:
         """Ask a container to end, then end it. Harmless when it is gone."""
@@ -340,6 +368,19 @@ def _image_info(raw: Mapping[str, Any]) -> ImageInfo:
         size=raw["Size"],
         layers=tuple(raw["RootFS"].get("Layers") or ()),
         labels=raw["Config"].get("Labels") or {},
+    )
+
+
+def _listed(raw: Mapping[str, Any]) -> Listed:
+    # One that is linked to has further names; its own is the one without another's before it.
+    names = [name[1:] for name in raw["Names"] if "/" not in name[1:]]
+    return Listed(
+        id=raw["Id"],
+        name=names[0] if names else "",
+        image_id=raw["ImageID"],
+        labels=raw.get("Labels") or {},
+        running=raw["State"] in _RUNNING,
+        ended=raw["State"] in _ENDED,
     )
 
 

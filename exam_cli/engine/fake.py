@@ -29,6 +29,7 @@ from exam_cli.engine.port import (
     EngineInfo,
     Executed,
     ImageInfo,
+    Listed,
     Stream,
 )
 from exam_cli.errors import EngineUnreachable, ImageMissing, OurFault
@@ -72,6 +73,10 @@ class FakeEngine:
         """Describe the engine."""
         self._answer()
         return EngineInfo("fake", "x86_64", 2, 8 << 30, "2", False, ("runc",), "/")
+
+    def architecture(self) -> str:
+        """Return what `info` says."""
+        return self.info().architecture
 
     def image(self, reference: str) -> ImageInfo | None:
         """Return an image that is already here, or None."""
@@ -183,11 +188,11 @@ class FakeEngine:
                 raise TimeoutError(f"the container runs after {timeout:.1f} s") from error
         return _state(found)
 
-    def find(self, labels: Mapping[str, str]) -> list[ContainerState]:
+    def find(self, labels: Mapping[str, str]) -> list[Listed]:
         """Return all containers that carry all of these labels."""
         self._answer()
         return [
-            _state(container)
+            _listed(container)
             for container in list(self._containers.values())
             if all(
                 name in container.spec.labels and value in ("", container.spec.labels[name])
@@ -274,6 +279,12 @@ def _kill(container: _Container) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(container.process.pid, signal.SIGKILL)
         container.process.wait()
+
+
+def _listed(container: _Container) -> Listed:
+    now = _state(container)
+    ended = now.exit_code is not None
+    return Listed(now.id, now.name, now.image_id, now.labels, now.running, ended)
 
 
 def _state(container: _Container) -> ContainerState:

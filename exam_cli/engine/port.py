@@ -72,6 +72,18 @@ class ContainerSpec:
 
 
 @dataclass(frozen=True)
+class Listed:
+    """What a list of containers tells of one. It has `ended` once it ran and runs no more."""
+
+    id: str
+    name: str
+    image_id: str
+    labels: Mapping[str, str]
+    running: bool
+    ended: bool
+
+
+@dataclass(frozen=True)
 class ContainerState:
     """What the engine says of a container now. `exit_code` is None while it runs."""
 
@@ -155,6 +167,9 @@ class Engine(Protocol):
     def info(self) -> EngineInfo:
         """Describe the engine."""
 
+    def architecture(self) -> str:
+        """Return the processor architecture of the engine's machine, in the engine's own word."""
+
     def image(self, reference: str) -> ImageInfo | None:
         """Return an image that is already here, or None. Never pulls."""
 
@@ -202,8 +217,11 @@ class Engine(Protocol):
     def wait(self, container: str, timeout: float) -> ContainerState:
         """Wait for a container to end. Raises `TimeoutError`."""
 
-    def find(self, labels: Mapping[str, str]) -> list[ContainerState]:
-        """Return all containers, stopped ones too, that carry all of these labels."""
+    def find(self, labels: Mapping[str, str]) -> list[Listed]:
+        """Return all containers, stopped ones too, that carry all of these labels.
+
+        An empty value stands for any. It is one question, however many containers there are.
+        """
 
     def stop(self, container: str, grace_seconds: int = 10) -> None:
         """Ask a container to end, then end it. Harmless when it is gone."""

@@ -11,7 +11,7 @@ import secrets
 import time
 from dataclasses import replace
 
-from exam_cli.engine.port import ContainerSpec, ContainerState
+from exam_cli.engine.port import ContainerSpec, Listed
 from exam_cli.grading.box import Box
 from exam_cli.grading.environment import Environment, Needs
 
@@ -22,7 +22,7 @@ _OLD_SECONDS = 12 * 3600.0
 _PROGRAMS = ("predictor", "scorer")
 
 
-def is_waiting(state: ContainerState) -> bool:
+def is_waiting(state: Listed) -> bool:
     """Say whether a container waits in a pool: it was made for one and nobody has claimed it."""
     return WAITING in state.labels and not state.name.startswith(_CLAIMED)
 
@@ -64,7 +64,7 @@ def fill(environment: Environment, needs: dict[str, Needs]) -> None:
             engine.start(engine.create(_spec(environment, program, needs[program])))
 
 
-def _claimed(environment: Environment, state: ContainerState) -> bool:
+def _claimed(environment: Environment, state: Listed) -> bool:
     """Say whether the caller, and nobody else, has got this container."""
     return environment.engine.rename(state.id, f"{_CLAIMED}{state.id[:12]}")
 
@@ -76,12 +76,12 @@ def _spec(environment: Environment, program: str, needs: Needs) -> ContainerSpec
     return replace(spec, name=name, labels={**spec.labels, **labels})
 
 
-def _waiting(environment: Environment, program: str) -> list[ContainerState]:
+def _waiting(environment: Environment, program: str) -> list[Listed]:
     wanted = {"exam.role": program, WAITING: "", **environment.labels}
     return [state for state in environment.engine.find(wanted) if is_waiting(state)]
 
 
-def _is_fit(state: ContainerState, environment: Environment, needs: Needs) -> bool:
+def _is_fit(state: Listed, environment: Environment, needs: Needs) -> bool:
     age = time.time() - float(state.labels.get(_BORN, 0))
     return (
         state.running

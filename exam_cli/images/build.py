@@ -34,7 +34,7 @@ class Images:
 
 def architecture_of(engine: Engine) -> Architecture:
     """Return the engine's architecture in our words. Raises `OurFault` for others."""
-    name = engine.info().architecture
+    name = engine.architecture()
     name = {"amd64": "x86_64", "arm64": "aarch64"}.get(name, name)
     if name not in get_args(Architecture):
         raise OurFault(f"The engine runs on {name}; the images exist for x86_64 and aarch64 only.")

@@ -121,6 +121,6 @@ def fix(connect: Callable[[], Engine]) -> int:
     for role in ("predictor", "scorer", "dataset", "fetch", "ladder"):
         for state in engine.find({"exam.role": role}):
             # Of sessions whose record is not here only what has ended: the rest may be in use.
-            if state.exit_code is not None and state.labels.get("exam.session") not in known:
+            if state.ended and state.labels.get("exam.session") not in known:
                 engine.remove(state.id)
     return 0

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from exam_cli.engine.port import ContainerState, Engine
+from exam_cli.engine.port import Engine, Listed
 from exam_cli.grading.pool import is_waiting
 from exam_cli.session.session import Session
 
@@ -28,7 +28,7 @@ def grading(session: Session) -> Iterator[None]:
         yield
 
 
-def leftovers(session: Session, engine: Engine) -> list[ContainerState]:
+def leftovers(session: Session, engine: Engine) -> list[Listed]:
     """Return the session's grading containers that nobody uses; none while one of its grades runs.
 
     Raises OurFault, OSError.
@@ -47,7 +47,7 @@ def clear(session: Session, engine: Engine) -> None:
             engine.remove(state.id)
 
 
-def _grading_containers(session: Session, engine: Engine) -> list[ContainerState]:
+def _grading_containers(session: Session, engine: Engine) -> list[Listed]:
     found = engine.find({"exam.session": session.id})
     return [
         state

@@ -130,6 +130,7 @@ def test_an_image_that_is_not_here_is_none_and_never_pulled(bench: Bench) -> Non
 def test_the_engine_describes_itself(bench: Bench) -> None:
     info = bench.engine.info()
     assert info.version and info.cpus > 0 and info.memory_bytes > 1 << 30
+    assert architecture_of(bench.engine) in ("x86_64", "aarch64")
 
 
 # --- streams
@@ -383,11 +384,17 @@ def test_finding_tells_stopped_ones_too(bench: Bench) -> None:
     running = bench.start("exec sleep 60")
     bench.engine.wait(ended, PATIENCE)
     states = {state.id: state for state in bench.engine.find({"exam.test": bench.label})}
-    assert {id: (one.running, one.exit_code) for id, one in states.items()} == {
-        made: (False, None),
-        ended: (False, 7),
-        running: (True, None),
+    assert {id: (one.running, one.ended) for id, one in states.items()} == {
+        made: (False, False),
+        ended: (False, True),
+        running: (True, False),
     }
+    for id, listed in states.items():  # the list and a look at one must agree
+        seen = bench.engine.state(id)
+        assert seen is not None
+        assert (listed.id, listed.name, listed.image_id, listed.labels) == (
+            seen.id, seen.name, seen.image_id, seen.labels,
+        )  # fmt: skip
     assert all(state.labels["exam.test"] == bench.label for state in states.values())
 
 

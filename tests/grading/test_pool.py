@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from exam_cli.engine.fake import FakeEngine
-from exam_cli.engine.port import ContainerState
+from exam_cli.engine.port import Listed
 from exam_cli.grading import pool
 from exam_cli.grading.environment import Environment, Needs
 
@@ -30,7 +30,7 @@ def environment(engine: FakeEngine) -> Environment:
     return Environment(engine, "image", "tf2.21", "cpu", "2.21.0", "3.15.1", labels=labels)
 
 
-def waiting(engine: FakeEngine, program: str = "predictor") -> list[ContainerState]:
+def waiting(engine: FakeEngine, program: str = "predictor") -> list[Listed]:
     return [state for state in engine.find({"exam.role": program}) if pool.is_waiting(state)]
 
 
