@@ -24,16 +24,16 @@ def command(ctx: click.Context, section: int, workspace: Path | None, as_json: b
     from exam_cli.cli.verdict import EXIT_STATUS, show_verdict
     from exam_cli.sections.catalog import find_section
     from exam_cli.sitting.grade import check_section
-    from exam_cli.sitting.pool import fill_behind
+    from exam_cli.sitting.pool import renewed_behind
 
     session = current_session(workspace)
     chosen = find_section(session.rules, section)
-    with showing_progress(quiet=as_json) as progress:
-        progress.step(f"Checking section {section}")
-        result = check_section(chosen, session, connect)
-    if as_json:
-        click.echo(json.dumps(result.verdict.as_json(None), ensure_ascii=False))
-    else:
-        show_verdict(result)
-    fill_behind(session, connect)
+    with renewed_behind(session, connect) as used:
+        with showing_progress(quiet=as_json) as progress:
+            progress.step(f"Checking section {section}")
+            result = check_section(chosen, session, connect, used)
+        if as_json:
+            click.echo(json.dumps(result.verdict.as_json(None), ensure_ascii=False))
+        else:
+            show_verdict(result)
     ctx.exit(EXIT_STATUS[result.verdict.status])

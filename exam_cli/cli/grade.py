@@ -26,7 +26,7 @@ def command(ctx: click.Context, section: str, workspace: Path | None, as_json: b
     from exam_cli.errors import ExamError
     from exam_cli.sections.catalog import find_section, sections_of
     from exam_cli.sitting.grade import grade_section
-    from exam_cli.sitting.pool import fill_behind
+    from exam_cli.sitting.pool import renewed_behind
 
     if section != "all" and not re.fullmatch(r"[0-9]{1,9}", section):
         raise click.UsageError(f"{section!r} is no section: give its number, or `all`.")
@@ -34,22 +34,22 @@ def command(ctx: click.Context, section: str, workspace: Path | None, as_json: b
     rules = session.rules
     chosen = sections_of(rules) if section == "all" else [find_section(rules, int(section))]
     results, refused = [], False
-    with showing_progress(quiet=as_json) as progress:
-        for one in chosen:
-            progress.step(f"Grading section {one.section}")
-            try:
-                results.append(grade_section(one, session, connect))
-            except ExamError as refusal:
-                # One section without attempts left must not keep the others from being graded.
-                if section != "all":
-                    raise
-                refused = True
-                click.echo(f"exam: {refusal}", err=True)
-    if as_json:
-        answers = [result.verdict.as_json(result.attempt, rules.feedback) for result in results]
-        click.echo(json.dumps(answers if section == "all" else answers[0], ensure_ascii=False))
-    else:
-        for result in results:
-            show_verdict(result, rules.feedback)
-    fill_behind(session, connect)
+    with renewed_behind(session, connect) as used:
+        with showing_progress(quiet=as_json) as progress:
+            for one in chosen:
+                progress.step(f"Grading section {one.section}")
+                try:
+                    results.append(grade_section(one, session, connect, used))
+                except ExamError as refusal:
+                    # One section without attempts left must not keep the others from being graded.
+                    if section != "all":
+                        raise
+                    refused = True
+                    click.echo(f"exam: {refusal}", err=True)
+        if as_json:
+            answers = [result.verdict.as_json(result.attempt, rules.feedback) for result in results]
+            click.echo(json.dumps(answers if section == "all" else answers[0], ensure_ascii=False))
+        else:
+            for result in results:
+                show_verdict(result, rules.feedback)
     ctx.exit(max([EXIT_STATUS[result.verdict.status] for result in results] + [int(refused)]))

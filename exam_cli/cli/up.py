@@ -37,7 +37,7 @@ def command(
     from exam_cli.cli.where import workspace_for_up
     from exam_cli.config.edition import load_edition
     from exam_cli.config.exam import load_exam
-    from exam_cli.sitting.pool import fill_behind
+    from exam_cli.sitting.pool import renew_behind
     from exam_cli.sitting.submit import result
     from exam_cli.sitting.up import up
 
@@ -45,7 +45,7 @@ def command(
     rules = load_exam(exam) if exam else None
     with showing_progress(quiet=as_json) as progress:
         started = up(workspace_for_up(workspace), rules, edition, port, connect(), progress)
-    fill_behind(started.session, connect)
+    renew_behind(started.session, connect)
     if as_json:
         answer = {
             "session": started.session.id,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self
 
@@ -23,12 +23,23 @@ class PrintedTooMuch(Exception):
 class Box:
     """A container of one answer, from its first byte to its removal.
 
-    Use it as a context manager: whatever happens inside, the container is gone afterwards.
+    Use it as a context manager: whatever happens inside, the container is discarded afterwards.
     """
 
-    def __init__(self, engine: Engine, container: str, *, running: bool) -> None:
-        """Take over a container that nobody else uses, and start it unless it is `running`."""
+    def __init__(
+        self,
+        engine: Engine,
+        container: str,
+        *,
+        running: bool,
+        discard: Callable[[str], None] | None = None,
+    ) -> None:
+        """Take over a container that nobody else uses, and start it unless it is `running`.
+
+        `discard` sees to the removal of the container; without it, it is removed at once.
+        """
         self._engine = engine
+        self._discard = discard or engine.remove
         self._printed_bytes = 0
         self._rest = b""  # what came in one piece with the frame before
         self.printed = bytearray()
@@ -42,9 +53,11 @@ class Box:
             raise
 
     @classmethod
-    def fresh(cls, engine: Engine, spec: ContainerSpec) -> Self:
+    def fresh(
+        cls, engine: Engine, spec: ContainerSpec, discard: Callable[[str], None] | None = None
+    ) -> Self:
         """Create and start a container."""
-        return cls(engine, engine.create(spec), running=False)
+        return cls(engine, engine.create(spec), running=False, discard=discard)
 
     def send(self, chunks: Iterator[bytes]) -> None:
         """Send bytes in the background."""
@@ -102,4 +115,4 @@ class Box:
         try:
             self._channel.__exit__(kind, error, traceback)
         finally:
-            self._engine.remove(self.container)
+            self._discard(self.container)

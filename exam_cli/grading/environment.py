@@ -36,6 +36,9 @@ class Environment:
         keras: likewise.
         runtime: the engine's runtime; None for its default.
         labels: put on every container, so that they can be found again.
+        image_id: identity of that image, where it is known already.
+        used: takes the containers that have answered, for the caller to remove when nobody waits
+            for it; None has each removed as soon as it is done with.
     """
 
     engine: Engine
@@ -46,6 +49,15 @@ class Environment:
     keras: str
     runtime: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    image_id: str | None = None
+    used: list[str] | None = None
+
+    def discard(self, container: str) -> None:
+        """See to the removal of a container that has answered."""
+        if self.used is None:
+            self.engine.remove(container)
+        else:
+            self.used.append(container)
 
     def isolation(self) -> dict[str, str]:
         """Return the `isolation` object of `exam grade --json`."""

@@ -160,6 +160,8 @@ def _scorer_in_waiting(environment: Environment) -> Iterator[Future[Box]]:
 
 
 def _image_id(environment: Environment) -> str | None:
+    if environment.image_id is not None:
+        return environment.image_id
     try:
         image = environment.engine.image(environment.image)
     except OurFault:

@@ -17,6 +17,7 @@ from exam_cli.grading.environment import Environment, Needs
 
 WAITING = "exam.warm"  # label: what a claimant must find unchanged, see `_token`
 _BORN = "exam.born"
+_MEMORY = "exam.memory"  # label: its cap in bytes, until it is claimed
 _CLAIMED = "exam-claimed-"
 _OLD_SECONDS = 12 * 3600.0
 _PROGRAMS = ("predictor", "scorer")
@@ -42,8 +43,9 @@ def claim(environment: Environment, program: str, needs: Needs) -> Box | None:
         if not _is_fit(state, environment, needs):
             continue
         if _claimed(environment, state):
-            engine.limit_memory(state.id, needs.memory_bytes)
-            return Box(engine, state.id, running=True)
+            if state.labels.get(_MEMORY) != str(needs.memory_bytes):
+                engine.limit_memory(state.id, needs.memory_bytes)
+            return Box(engine, state.id, running=True, discard=environment.discard)
     return None
 
 
@@ -71,7 +73,11 @@ def _claimed(environment: Environment, state: Listed) -> bool:
 
 def _spec(environment: Environment, program: str, needs: Needs) -> ContainerSpec:
     spec = environment.container(program, needs, "--warm")
-    labels = {WAITING: _token(environment, needs), _BORN: str(int(time.time()))}
+    labels = {
+        WAITING: _token(environment, needs),
+        _BORN: str(int(time.time())),
+        _MEMORY: str(needs.memory_bytes),
+    }
     name = f"exam-warm-{program}-{secrets.token_hex(4)}"
     return replace(spec, name=name, labels={**spec.labels, **labels})
 

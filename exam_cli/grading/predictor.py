@@ -167,7 +167,8 @@ def _listening(question: Question, environment: Environment, run: PredictorRun) 
                 run.warm = time.monotonic() - started < _WARM_SECONDS
                 yield warm
                 return
-    with Box.fresh(environment.engine, environment.container("predictor", needs)) as box:
+    spec = environment.container("predictor", needs)
+    with Box.fresh(environment.engine, spec, environment.discard) as box:
         ask(question, box, run)
         yield box
 

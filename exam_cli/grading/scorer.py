@@ -38,7 +38,8 @@ class Scored:
 def open_scorer(environment: Environment) -> Box:
     """Return a scorer that waits for its one request: a warm one, or one that starts meanwhile."""
     warm = pool.claim(environment, "scorer", SCORER_NEEDS)
-    return warm or Box.fresh(environment.engine, environment.container("scorer", SCORER_NEEDS))
+    spec = environment.container("scorer", SCORER_NEEDS)
+    return warm or Box.fresh(environment.engine, spec, environment.discard)
 
 
 def score(box: Box, predictions: Predictions, labels: Tensor, section: Section) -> Scored:

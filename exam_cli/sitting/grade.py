@@ -35,31 +35,43 @@ class Graded:
     log: Path | None
 
 
-def grade_section(section: Section, session: Session, connect: Callable[[], Engine]) -> Graded:
+def grade_section(
+    section: Section,
+    session: Session,
+    connect: Callable[[], Engine],
+    used: list[str] | None = None,
+) -> Graded:
     """Grade the model in a section's directory and record the result.
 
     Args:
         section: what is graded.
         session: whose workspace, vault and ledger are used.
         connect: returns the engine; its failure becomes a verdict like any other of ours.
+        used: takes the containers that are left to remove, see `Environment`; also when this
+            raises.
 
     A rejection without a model to grade, and a failure of ours, are recorded but are no attempts.
     Raises `ExamError` when the exam's rules allow no attempt any more.
     """
     with attempting(section, session):
-        verdict = _verdict(section, session, connect, "probe", session.snapshots)
+        verdict = _verdict(section, session, connect, "probe", session.snapshots, used)
         log = _keep_log(verdict, session)
         attempt = _record(verdict, session)
     return Graded(verdict, attempt, log)
 
 
-def check_section(section: Section, session: Session, connect: Callable[[], Engine]) -> Graded:
+def check_section(
+    section: Section,
+    session: Session,
+    connect: Callable[[], Engine],
+    used: list[str] | None = None,
+) -> Graded:
     """Check the model in a section's directory on public inputs; record nothing, keep no copy.
 
     Arguments as for `grade_section`.
     """
     with tempfile.TemporaryDirectory() as snapshots:
-        verdict = _verdict(section, session, connect, "sample", Path(snapshots))
+        verdict = _verdict(section, session, connect, "sample", Path(snapshots), used)
     return Graded(verdict, None, _keep_log(verdict, session))
 
 
@@ -69,6 +81,7 @@ def _verdict(
     connect: Callable[[], Engine],
     which: SetName,
     snapshots: Path,
+    used: list[str] | None,
 ) -> Verdict:
     started = time.monotonic()
     edition = load_edition(session.edition)
@@ -91,6 +104,7 @@ def _verdict(
         engine = connect()
         leftovers.clear(session, engine)
         data, environment = data_and_environment(section, session, edition, engine)
+        environment = replace(environment, used=used)
         judge = check if which == "sample" else grade
         others = [
             (one.directory, one.contract)
@@ -131,7 +145,8 @@ def environment_of(session: Session, edition: Edition, image: str, engine: Engin
     Raises `ImageMissing`, `EngineUnreachable`, and `OurFault` when the engine lacks the runtime
     that the exam asks for: no model is loaded behind a weaker wall than was agreed.
     """
-    if engine.image(image) is None:
+    found = engine.image(image)
+    if found is None:
         raise ImageMissing("The grader image is not on this engine: `exam up` builds it.")
     rules = session.rules
     if rules.runtime is not None and rules.runtime not in engine.info().runtimes:
@@ -148,6 +163,7 @@ def environment_of(session: Session, edition: Edition, image: str, engine: Engin
         keras=edition.keras,
         runtime=rules.runtime,
         labels={"exam.session": session.id},
+        image_id=found.id,
     )
 
 

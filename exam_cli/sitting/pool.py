@@ -1,10 +1,16 @@
-"""Keep a session's warm containers ready: after `exam up`, and after each grade."""
+"""Keep a session's warm containers ready: after `exam up`, and after each grade.
+
+What a grade has used is removed then, too. Should that be cut short, the used containers are
+leftovers like those of a killed grade (see `leftovers.py`): claimed, so that nobody takes them
+again, and removed by the next command that looks.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 from exam_cli.config.edition import load_edition
 from exam_cli.engine.port import Engine
@@ -15,6 +21,7 @@ from exam_cli.grading.scorer import SCORER_NEEDS
 from exam_cli.images.build import architecture_of, references
 from exam_cli.sections.catalog import sections_of
 from exam_cli.session.session import Session
+from exam_cli.sitting import leftovers
 from exam_cli.sitting.grade import environment_of
 from exam_cli.workspace.container import container_name
 
@@ -41,18 +48,41 @@ def fill(session: Session, engine: Engine) -> None:
             pool.fill(environment, {"predictor": needs, "scorer": SCORER_NEEDS})
 
 
-def fill_behind(session: Session, connect: Callable[[], Engine]) -> None:
-    """Fill the pool in a process of its own, which nobody waits for and which soon ends.
+def renew(session: Session, engine: Engine, used: Iterable[str] = ()) -> None:
+    """Remove the containers that a grade has used, and fill the pool. Raises what `fill` does."""
+    with leftovers.grading(session):  # or the next grade would take them for its own to clear away
+        for container in used:
+            engine.remove(container)
+    fill(session, engine)
+
+
+@contextmanager
+def renewed_behind(session: Session, connect: Callable[[], Engine]) -> Iterator[list[str]]:
+    """Yield a list for the containers that are used, and renew the pool behind what follows."""
+    used: list[str] = []
+    try:
+        yield used
+    finally:
+        sys.stdout.flush()  # the answer is out before anything else is done
+        renew_behind(session, connect, used)
+
+
+def renew_behind(session: Session, connect: Callable[[], Engine], used: Iterable[str] = ()) -> None:
+    """Renew the pool in a process of its own, which nobody waits for and which soon ends.
 
     What fails there costs the next grade its seconds and nothing else.
     """
-    if os.fork():
+    try:
+        if os.fork():
+            return
+    except OSError:  # no more processes: warmth can wait, what was used cannot
+        leftovers.clear(session, connect())
         return
     try:
         os.setsid()
         nowhere = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):  # whoever reads our output must not wait for this process
             os.dup2(nowhere, stream)
-        fill(session, connect())
+        renew(session, connect(), used)
     finally:
         os._exit(0)

@@ -10,7 +10,7 @@ from typing import Any
 
 from exam_cli.config.exam import Counting, Feedback
 from exam_cli.config.section import Section
-from exam_cli.engine.port import Listed, Engine
+from exam_cli.engine.port import Engine, Listed
 from exam_cli.errors import EngineUnreachable
 from exam_cli.grading.verdict import metric_told
 from exam_cli.sections.catalog import sections_of
