@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from exam_cli.config.section import Section
+from exam_cli.config.values import plain
 from exam_cli.engine.port import ImageInfo
 from exam_cli.files import write_file
 from exam_cli.paths import cache_dir
@@ -117,7 +118,7 @@ def data_key(section: Section, seed: int) -> str:
     """Return the hash of all that decides a seed's data."""
     return _digest(
         _sha(section.folder / "dataset.py"),
-        [source.model_dump(exclude={"licence", "credit"}) for source in section.sources],
+        [_without(source, "licence", "credit") for source in section.sources],
         section.directory,
         seed,
     )
@@ -135,7 +136,7 @@ def task_of(
 
     Raises OSError for a missing script.
     """
-    inputs = [form.model_dump(exclude={"description"}) for form in section.contract.inputs]
+    inputs = [_without(form, "description") for form in section.contract.inputs]
     own_metric = _sha(section.folder / section.metric.file) if section.metric.file else None
     key = _digest(
         MEASURING,
@@ -188,6 +189,10 @@ def result_of(task: Task, told: dict[str, Any], cpus: float) -> Result:
 def as_json(result: Measured) -> dict[str, Any]:
     """Return a result as plain values."""
     return asdict(result)
+
+
+def _without(value: object, *names: str) -> dict[str, Any]:
+    return {name: one for name, one in plain(value).items() if name not in names}
 
 
 def _sha(path: Path) -> str:

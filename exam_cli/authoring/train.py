@@ -9,6 +9,7 @@ from typing import Any
 
 from exam_cli.authoring.results import SetName, Task, keep, seed_bytes
 from exam_cli.config.section import Section
+from exam_cli.config.values import plain
 from exam_cli.engine.port import ContainerSpec, Engine, Limits
 from exam_cli.errors import OurFault
 from exam_cli.grading.box import Box, PrintedTooMuch
@@ -119,7 +120,7 @@ def _request(section: Section, data: SectionData, tasks: Sequence[Task]) -> Iter
             files.append(({**tensor.description, "kind": kind, "set": which}, tensor.path))
     parts = [{**part, "bytes": path.stat().st_size} for part, path in files]
     header = {
-        "contract": section.contract.model_dump(mode="json"),
+        "contract": plain(section.contract),
         "metric": section.metric.name,
         "batch": _BATCH,
         "seconds": RUNG_SECONDS,

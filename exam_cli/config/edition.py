@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
-
-from exam_cli.config.load import Strict, load
+from exam_cli.config.load import load
+from exam_cli.config.values import Like
 from exam_cli.errors import UsageError
 from exam_cli.paths import resource
 
@@ -17,21 +17,27 @@ DEFAULT_EDITION = "tf2.21"
 Architecture = Literal["x86_64", "aarch64"]
 
 
-class Base(Strict):
+@dataclass(frozen=True, kw_only=True)
+class Base:
     """The published image that is the same thing as debootstrap's result, ready-made."""
 
     image: str
-    digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+    digest: Annotated[
+        str,
+        Like("sha256:[0-9a-f]{64}", "`sha256:` and 64 of the characters 0 to 9 and a to f"),
+    ]
 
 
-class DebianPackages(Strict):
+@dataclass(frozen=True, kw_only=True)
+class DebianPackages:
     """Packages asked for by name; their closure is in the lock."""
 
     python: tuple[str, ...]
     workspace: tuple[str, ...]
 
 
-class Edition(Strict):
+@dataclass(frozen=True, kw_only=True)
+class Edition:
     """One environment: Debian suite, Python, TensorFlow, and the locks beside the file.
 
     `epoch` is the time, in seconds, that every file in every layer carries.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
-
-from exam_cli.config.load import Strict, load
+from exam_cli.config.load import load
+from exam_cli.config.values import Bounds, Length, Like, Unless
 from exam_cli.errors import ExamError
 from exam_cli.paths import resource
 
@@ -17,27 +17,39 @@ Feedback = Literal["scores", "summary", "full"]
 Counting = Literal["last", "best"]
 
 _DURATION = re.compile(r"(?:(\d{1,3})h)?(?:(\d{1,4})m)?")
-_FORM = Annotated[str, Field(pattern=r"^[a-z]$")]
+_FORM = Annotated[str, Like("[a-z]", "one small letter")]
+_WORD = Like("[a-z0-9][a-z0-9._-]{0,39}", "small letters, digits, `.`, `_` and `-`, at most 40")
 
 
-class Choice(Strict):
+def _seconds(duration: str) -> int | None:
+    found = _DURATION.fullmatch(duration)
+    return found and 3600 * int(found[1] or 0) + 60 * int(found[2] or 0)
+
+
+def _no_duration(value: object) -> str | None:
+    if value is None or (isinstance(value, str) and _seconds(value)):
+        return None
+    return f"{value!r} is no duration: write 5h, 90m or 1h30m, or null for none"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
     """One section of an exam: a shipped one by its number, or a folder of the examiner's own."""
 
-    section: Annotated[int, Field(gt=0)] | None = None
+    section: Annotated[int, Bounds(over=0)] | None = None
     form: _FORM | None = None  # the exam's, unless told
     folder: Path | None = None  # beside exam.yaml, unless absolute
-    weight: Annotated[float, Field(gt=0, le=1000)] | None = None  # the section's, unless told
+    weight: Annotated[float, Bounds(over=0, most=1000)] | None = None  # the section's, unless told
 
-    @model_validator(mode="after")
-    def _names_one(self) -> Self:
+    def __post_init__(self) -> None:
         if (self.section is None) == (self.folder is None):
             raise ValueError("name a section either by `section`, its number, or by `folder`")
         if self.folder is not None and self.form is not None:
             raise ValueError("a `folder` has the one form that its section.yaml says: leave it out")
-        return self
 
 
-class Exam(Strict):
+@dataclass(frozen=True, kw_only=True)
+class Exam:
     """The rules of an exam.
 
     Args:
@@ -57,36 +69,24 @@ class Exam(Strict):
         sections: None for all that there are.
     """
 
-    exam: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,39}$")]
+    exam: Annotated[str, _WORD]
     title: str = ""
-    duration: str | None = "5h"
-    pass_mark: Annotated[float, Field(ge=0, le=100)] = 90
-    attempts: Annotated[int, Field(gt=0)] | None = None
+    duration: Annotated[str | None, Unless(_no_duration)] = "5h"
+    pass_mark: Annotated[float, Bounds(least=0, most=100)] = 90
+    attempts: Annotated[int, Bounds(over=0)] | None = None
     feedback: Feedback = "full"
     counts: Counting = "last"
-    seed: Annotated[str, Field(min_length=12)] | None = None
+    seed: Annotated[str, Length(12)] | None = None
     supervised: bool = False
-    runtime: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,39}$")] | None = None
+    runtime: Annotated[str, _WORD] | None = None
     form: _FORM = "a"
-    sections: Annotated[tuple[Choice, ...], Field(min_length=1)] | None = None
+    sections: Annotated[tuple[Choice, ...], Length(1)] | None = None
 
-    @field_validator("duration", mode="before")
-    @classmethod
-    def _is_a_duration(cls, value: object) -> object:
-        if value is not None and not (isinstance(value, str) and _seconds(value)):
-            raise ValueError(f"{value!r} is no duration: write 5h, 90m or 1h30m, or null for none")
-        return value
-
-    @field_validator("sections")
-    @classmethod
-    def _names_each_section_once(
-        cls, value: tuple[Choice, ...] | None
-    ) -> tuple[Choice, ...] | None:
-        numbers = [one.section for one in value or () if one.section is not None]
+    def __post_init__(self) -> None:
+        numbers = [one.section for one in self.sections or () if one.section is not None]
         twice = sorted({number for number in numbers if numbers.count(number) > 1})
         if twice:
-            raise ValueError(f"section {twice[0]} stands there more than once: choose one form")
-        return value
+            raise ValueError(f"`sections` has {twice[0]} more than once: choose one form of it")
 
     @property
     def seed_bytes(self) -> bytes | None:
@@ -97,11 +97,6 @@ class Exam(Strict):
     def seconds(self) -> int | None:
         """The duration in seconds, None for no limit."""
         return None if self.duration is None else _seconds(self.duration)
-
-
-def _seconds(duration: str) -> int | None:
-    found = _DURATION.fullmatch(duration)
-    return found and 3600 * int(found[1] or 0) + 60 * int(found[2] or 0)
 
 
 def load_exam(name: str) -> Exam:
@@ -120,9 +115,7 @@ def load_exam(name: str) -> Exam:
     if exam.sections is None:
         return exam
     resolved = tuple(
-        one.model_copy(update={"folder": (path.resolve().parent / one.folder).resolve()})
-        if one.folder
-        else one
+        replace(one, folder=(path.resolve().parent / one.folder).resolve()) if one.folder else one
         for one in exam.sections
     )
-    return exam.model_copy(update={"sections": resolved})
+    return replace(exam, sections=resolved)

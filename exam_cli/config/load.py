@@ -1,4 +1,4 @@
-"""Read a YAML file into a model, or say everything that is wrong with it, line by line."""
+"""Read a YAML file into an object, or say everything that is wrong with it, line by line."""
 
 from __future__ import annotations
 
@@ -6,24 +6,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
 
-from exam_cli.config.problems import Problem, duplicate_keys, line_of, problems_of, sentence
+from exam_cli.config.problems import Problem, duplicate_keys, line_of, problem_of, sentence
+from exam_cli.config.values import Faulty, made
 from exam_cli.errors import ExamError
 
-
-class Strict(BaseModel):
-    """Base of all file models: unknown keys are errors, values do not change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-_Model = TypeVar("_Model", bound=BaseModel)
+T = TypeVar("T")
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def load(path: Path, model: type[_Model], **given: object) -> _Model:
-    """Return the file at `path` as a `model`; `given` are fields that no file may state.
+def load(path: Path, kind: type[T], **given: object) -> T:
+    """Return the file at `path` as a dataclass `kind`; `given` are fields that no file may state.
 
     Raises `ExamError` that lists every problem with its line and what to do about it.
     """
@@ -34,10 +27,11 @@ def load(path: Path, model: type[_Model], **given: object) -> _Model:
         if name in content:
             text = f"`{name}` is not for files to say: drop it"
             problems.append(Problem(line_of(root, (name,)), text))
+            del content[name]
     try:
-        checked = model.model_validate({**content, **given})
-    except ValidationError as error:
-        problems += problems_of(error, root, model)
+        checked = made(kind, content, **given)
+    except Faulty as error:
+        problems += [problem_of(fault, root) for fault in error.faults]
         raise ExamError(sentence(path, problems)) from error
     if problems:
         raise ExamError(sentence(path, problems))

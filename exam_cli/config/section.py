@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from exam_cli.config.values import Bounds, Length, Like
 
-from exam_cli.config.load import Strict
-
-Dimension = Annotated[int, Field(gt=0)]
-_SLUG = r"^[a-z][a-z0-9-]{0,39}$"
+Dimension = Annotated[int, Bounds(over=0)]
+_NAME = Like("[a-z][a-z0-9_]{0,39}", "small letters, digits and `_`, a letter first, at most 40")
+_SLUG = Like("[a-z][a-z0-9-]{0,39}", "small letters, digits and `-`, a letter first, at most 40")
+_SCRIPT = Like(r"[a-z][a-z0-9_]{0,39}\.py", "the name of a script such as `metric.py`")
 # The script of a model that the bands are measured with, without its ".py".
-Rung = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+Rung = Annotated[str, _NAME]
 
 
-class InputForm(Strict):
+@dataclass(frozen=True, kw_only=True)
+class InputForm:
     """One way in which the model may take its input. `shape` leaves out the rows."""
 
     name: str
@@ -25,7 +27,8 @@ class InputForm(Strict):
     description: str = ""
 
 
-class Output(Strict):
+@dataclass(frozen=True, kw_only=True)
+class Output:
     """What the model must return for each row."""
 
     dtype: Literal["float32"]
@@ -38,12 +41,13 @@ class Output(Strict):
         return 4 * math.prod(self.shape)
 
 
-class Contract(Strict):
+@dataclass(frozen=True, kw_only=True)
+class Contract:
     """What a saved model must accept and return, and how large it may be."""
 
-    inputs: Annotated[tuple[InputForm, ...], Field(min_length=1)]
+    inputs: Annotated[tuple[InputForm, ...], Length(1)]
     output: Output
-    max_megabytes: Annotated[int, Field(gt=0, le=2048)]
+    max_megabytes: Annotated[int, Bounds(over=0, most=2048)]
 
     @property
     def max_bytes(self) -> int:
@@ -63,37 +67,38 @@ METRICS: dict[str, Literal["lower", "higher"]] = {
 }
 
 
-class Metric(Strict):
+@dataclass(frozen=True, kw_only=True)
+class Metric:
     """How predictions and labels become one number.
 
     `file` names the section's own metric, a script with a function `metric(predictions, labels)`
     that runs in the scorer; without it the name must be one of `METRICS`.
     """
 
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+    name: Annotated[str, _NAME]
     better: Literal["lower", "higher"]
     unit: str | None = None
-    file: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}\.py$")] | None = None
+    file: Annotated[str, _SCRIPT] | None = None
 
-    @model_validator(mode="after")
-    def _is_known(self) -> Self:
+    def __post_init__(self) -> None:
         if self.file is None and METRICS.get(self.name) != self.better:
             known = ", ".join(f"{name} ({better})" for name, better in METRICS.items())
             raise ValueError(
                 f"{self.name} ({self.better} is better) is none of the grader's metrics, {known}: "
                 "choose one of them, or name the section's own script as `file`"
             )
-        return self
 
 
-class SectionLimits(Strict):
+@dataclass(frozen=True, kw_only=True)
+class SectionLimits:
     """Time to load and predict, and memory of the predictor."""
 
-    predict_seconds: Annotated[int, Field(gt=0, le=3600)]
-    memory_megabytes: Annotated[int, Field(ge=1024)]
+    predict_seconds: Annotated[int, Bounds(over=0, most=3600)]
+    memory_megabytes: Annotated[int, Bounds(least=1024)]
 
 
-class Source(Strict):
+@dataclass(frozen=True, kw_only=True)
+class Source:
     """A registry package that real data is taken from, and who deserves the credit.
 
     `dataset.py` gets the bytes of the one `member`, or {path: bytes} of all that match one of the
@@ -104,21 +109,20 @@ class Source(Strict):
     registry: Literal["pypi", "debian", "npm"]
     package: str
     version: str
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    sha256: Annotated[str, Like("[0-9a-f]{64}", "64 of the characters 0 to 9 and a to f")]
     suite: str = "bookworm"  # of Debian, where that is the registry
     member: str | None = None
-    members: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    members: Annotated[tuple[str, ...], Length(1)] | None = None
     licence: str
     credit: str
 
-    @model_validator(mode="after")
-    def _takes_something(self) -> Self:
+    def __post_init__(self) -> None:
         if (self.member is None) == (self.members is None):
             raise ValueError("give either `member`, one path, or `members`, a list of patterns")
-        return self
 
 
-class Section(Strict):
+@dataclass(frozen=True, kw_only=True)
+class Section:
     """One task. `folder` is where its files are.
 
     `form` tells tasks apart that stand for the same section, so that a retake is a new exam.
@@ -126,19 +130,19 @@ class Section(Strict):
     """
 
     folder: Path
-    section: Annotated[int, Field(gt=0)]
-    form: Annotated[str, Field(pattern=r"^[a-z]$")] = "a"
-    slug: Annotated[str, Field(pattern=_SLUG)]
+    section: Annotated[int, Bounds(over=0)]
+    form: Annotated[str, Like("[a-z]", "one small letter")] = "a"
+    slug: Annotated[str, _SLUG]
     title: str
     category: str
-    weight: Annotated[float, Field(gt=0)]
+    weight: Annotated[float, Bounds(over=0)]
     skills: tuple[str, ...]
     contract: Contract
     metric: Metric
-    bands: Annotated[tuple[float, ...], Field(min_length=5, max_length=5)]
+    bands: Annotated[tuple[float, ...], Length(5, 5)]
     limits: SectionLimits
     sources: tuple[Source, ...] = ()
-    ladder: Annotated[tuple[Rung, ...], Field(min_length=2)] = (
+    ladder: Annotated[tuple[Rung, ...], Length(2)] = (
         "baseline",
         "linear",
         "starter",
@@ -151,11 +155,9 @@ class Section(Strict):
         """The section's directory inside a workspace."""
         return f"{self.section}-{self.slug}"
 
-    @model_validator(mode="after")
-    def _bands_rise(self) -> Self:
+    def __post_init__(self) -> None:
         falling = self.metric.better == "lower"
         steps = zip(self.bands, self.bands[1:], strict=False)
         if any(a <= b if falling else a >= b for a, b in steps):
             direction = "fall" if falling else "rise"
             raise ValueError(f"bands must {direction} from score 1 to score 5")
-        return self

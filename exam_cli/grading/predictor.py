@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from exam_cli.config.section import Section
+from exam_cli.config.values import plain
 from exam_cli.errors import OurFault
 from exam_cli.grading import faults, pool
 from exam_cli.grading.box import Box, PrintedTooMuch
@@ -206,7 +207,7 @@ def _request(question: Question) -> Iterator[bytes]:
     submission, data = question.submission, question.data
     header = {
         "token": question.token,
-        "contract": question.section.contract.model_dump(mode="json"),
+        "contract": plain(question.section.contract),
         "batch": _batch(data),
         "model": {
             "format": submission.format,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -76,7 +77,7 @@ def _section(choice: Choice, exam: Exam) -> Section:
         section = shipped_section(choice.section, choice.form or exam.form)
     if choice.weight is None:
         return section
-    return section.model_copy(update={"weight": choice.weight})
+    return replace(section, weight=choice.weight)
 
 
 def _folders(pattern: str) -> list[Path]:

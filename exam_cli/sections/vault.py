@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 from exam_cli.config.edition import Architecture
 from exam_cli.config.section import Section
+from exam_cli.config.values import plain
 from exam_cli.engine.port import ContainerSpec, Engine, Limits
 from exam_cli.errors import OurFault
 from exam_cli.files import sync_directory, write_file
@@ -110,7 +111,7 @@ def _is_whole(directory: Path) -> bool:
 def _content_key(section: Section, seed: bytes) -> str:
     """Return the name of what decides every byte of a section's data."""
     code = hashlib.sha256((section.folder / "dataset.py").read_bytes()).hexdigest()
-    sources = [source.model_dump_json() for source in section.sources]
+    sources = [json.dumps(plain(source)) for source in section.sources]
     parts = [section.directory, section.form, seed.hex(), code, *sources]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 

@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from exam_cli.config.exam import Exam
+from exam_cli.config.values import made, plain
 from exam_cli.errors import ExamError
 from exam_cli.files import sync_directory, write_file
 from exam_cli.paths import data_dir
@@ -57,10 +56,10 @@ class Session:
     def rules(self) -> Exam:
         """The exam, as its file said when the session began. Raises lost.NoSession."""
         try:
-            return Exam.model_validate_json(_rules_path(self.directory).read_bytes())
+            return made(Exam, json.loads(_rules_path(self.directory).read_bytes()))
         except OSError as error:
             raise lost.record_damaged(self.directory, f"exam.json: {error.strerror}") from error
-        except ValidationError as error:
+        except ValueError as error:
             raise lost.record_damaged(self.directory, "exam.json cannot be understood") from error
 
     @property
@@ -97,7 +96,7 @@ def create(workspace: Path, exam: Exam, edition: str, variant: str) -> Session:
     draft = Path(tempfile.mkdtemp(prefix=_DRAFT, dir=root))  # mode 0700
     try:
         write_file(_seed_path(draft), exam.seed_bytes or secrets.token_bytes(_SEED_BYTES))
-        write_file(_rules_path(draft), exam.model_dump_json(indent=2).encode())
+        write_file(_rules_path(draft), json.dumps(plain(exam), indent=2).encode())
         Ledger(draft / session.ledger_path.name).close()
         save(session, draft)
         draft.rename(session.directory)

@@ -76,14 +76,8 @@ def test_a_bad_model_is_told(measurements: Maker, bad: Measured, rule: str, word
 
 def test_the_other_end_of_the_interval_counts_when_higher_is_better(measurements: Maker) -> None:
     found = measurements(seeds=1)
-    higher = found.section.model_copy(
-        update={
-            "metric": found.section.metric.model_copy(
-                update={"name": "accuracy", "better": "higher"}
-            ),
-            "bands": (0.3, 0.5, 0.7, 0.8, 0.9),
-        }
-    )
+    metric = replace(found.section.metric, name="accuracy", better="higher")
+    higher = replace(found.section, metric=metric, bands=(0.3, 0.5, 0.7, 0.8, 0.9))
     for low_enough, spread in ((True, 0.02), (False, 0.001)):
         ladder = {"reference": [model("reference", 0.91, spread=spread)]}
         problems = RULES["the reference's interval lies in band 5"](

@@ -73,7 +73,7 @@ def test_every_command_stands_in_the_readme(words: tuple[str, ...]) -> None:
     assert f"exam {' '.join(words)}" in text
 
 
-HEAVY = ("docker", "pydantic", "yaml", "rich", "requests", "numpy")
+HEAVY = ("docker", "yaml", "rich", "requests", "numpy")
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,32 +12,32 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pydantic import Field, ValidationError, model_validator
 
-from exam_cli.config.load import Strict, load
+from exam_cli.config.load import load
 from exam_cli.config.section import Section
+from exam_cli.config.values import Bounds, Faulty, Length, Like, made, plain
 from exam_cli.errors import ExamError
 from exam_cli.sections.catalog import load_section, shipped_section
 
 GOOD = shipped_section(1).folder / "section.yaml"
 
 
-class Part(Strict):
+@dataclass(frozen=True, kw_only=True)
+class Part:
     colour: Literal["red", "green"]
-    size: Annotated[int, Field(gt=0, le=9)] = 1
+    size: Annotated[int, Bounds(over=0, most=9)] = 1
 
 
-class Thing(Strict):
+@dataclass(frozen=True, kw_only=True)
+class Thing:
     place: Path
-    name: Annotated[str, Field(pattern=r"^[a-z]$")]
+    name: Annotated[str, Like("[a-z]", "one small letter")]
     weight: float = 1.0
-    parts: Annotated[tuple[Part, ...], Field(min_length=1)] = (Part(colour="red"),)
+    parts: Annotated[tuple[Part, ...], Length(1)] = (Part(colour="red"),)
 
-    @model_validator(mode="after")
-    def _is_light(self) -> Thing:
+    def __post_init__(self) -> None:
         if self.weight > 100:
             raise ValueError("the weight must be 100 at most: take something lighter")
-        return self
 
 
 def told(tmp_path: Path, text: str) -> list[tuple[int, str]]:
@@ -148,14 +150,16 @@ def test_any_value_anywhere_is_taken_or_told(tmp_path: Path, key: str, value: ob
     path.write_text(yaml.safe_dump(content, allow_unicode=True))
     again = yaml.safe_load(path.read_text())
     try:
-        Section.model_validate({**again, "folder": tmp_path})
-    except ValidationError as error:
+        section = made(Section, again, folder=tmp_path)
+    except Faulty as error:
         with pytest.raises(ExamError) as caught:
             load_section(tmp_path)
         assert f"{path} has " in str(caught.value)
         assert str(caught.value).count("\n  line ") >= 1, error
     else:
-        assert load_section(tmp_path).model_dump()[key] is not None
+        assert load_section(tmp_path) == section
+        kept = {name: one for name, one in plain(section).items() if name != "folder"}
+        assert made(Section, json.loads(json.dumps(kept)), folder=tmp_path) == section
 
 
 @settings(

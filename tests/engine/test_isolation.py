@@ -45,8 +45,8 @@ def inspected(
     """
     if request.param == "warm":
         fill(grader, {"predictor": predictor_needs(sections[1]), "scorer": SCORER_NEEDS})
-    limits = sections[1].limits.model_copy(update={"predict_seconds": SLEEP})
-    section = sections[1].model_copy(update={"limits": limits})
+    limits = replace(sections[1].limits, predict_seconds=SLEEP)
+    section = replace(sections[1], limits=limits)
     submission = models.submission("sleep_for_ever", section)
     api = docker.from_env().api
     found: dict[str, dict[str, Any]] = {}

@@ -79,14 +79,14 @@ def rejected(
 
 
 def with_metric(section: Section, name: str, better: str, *bands: float) -> Section:
-    metric = section.metric.model_copy(update={"name": name, "better": better})
-    return section.model_copy(update={"metric": metric, "bands": bands})
+    metric = replace(section.metric, name=name, better=better)
+    return replace(section, metric=metric, bands=bands)
 
 
 def in_squares(section: Section) -> Section:
-    form = section.contract.inputs[0].model_copy(update={"shape": (3, 3)})
-    contract = section.contract.model_copy(update={"inputs": (form,)})
-    return section.model_copy(update={"contract": contract})
+    form = replace(section.contract.inputs[0], shape=(3, 3))
+    contract = replace(section.contract, inputs=(form,))
+    return replace(section, contract=contract)
 
 
 # The models here are weak, and the sections' own bands move when they are calibrated anew.
@@ -94,7 +94,7 @@ MILD = {1: (1500.0, 1000.0, 750.0, 550.0, 400.0), 4: (0.2, 0.4, 0.55, 0.7, 0.85)
 
 # The same data, asked for otherwise.
 TASKS: dict[str, Callable[[Section], Section]] = {
-    "as it is": lambda section: section.model_copy(update={"bands": MILD[section.section]}),
+    "as it is": lambda section: replace(section, bands=MILD[section.section]),
     "probabilities": lambda section: with_metric(
         section, "log_loss", "lower", 2.8, 2.2, 1.6, 1.2, 0.8
     ),
@@ -271,8 +271,8 @@ def grades(
 
 
 def with_limits(section: Section, case: Case) -> Section:
-    limits = section.limits.model_copy(update=case.limits)
-    return section.model_copy(update={"limits": limits})
+    limits = replace(section.limits, **case.limits)
+    return replace(section, limits=limits)
 
 
 def table(done: list[Graded]) -> str:

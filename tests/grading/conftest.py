@@ -6,6 +6,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,8 +38,8 @@ def keras_bytes(
 def section() -> Section:
     """Section 1, but for a size limit of 1 MB."""
     found = shipped_section(1)
-    contract = found.contract.model_copy(update={"max_megabytes": 1})
-    return found.model_copy(update={"contract": contract})
+    contract = replace(found.contract, max_megabytes=1)
+    return replace(found, contract=contract)
 
 
 @pytest.fixture

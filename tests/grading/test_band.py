@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -18,7 +19,7 @@ LOWER, HIGHER = shipped_section(1), shipped_section(4)
 
 
 def with_bands(section: Section, *bands: float) -> Section:
-    return section.model_copy(update={"bands": bands})
+    return replace(section, bands=bands)
 
 
 FALLING = with_bands(LOWER, 900, 650, 500, 400, 340)

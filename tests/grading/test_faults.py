@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exam_cli.config.section import Contract, Metric, Section
+from exam_cli.config.values import made
 from exam_cli.engine.fake import FakeEngine
 from exam_cli.engine.port import ContainerState
 from exam_cli.errors import OurFault
@@ -198,7 +200,7 @@ def contract_of(*inputs: tuple[int, ...], output: tuple[int, ...]) -> Contract:
     """Return a contract of float inputs."""
     forms = [{"name": "x", "dtype": "float32", "shape": shape} for shape in inputs]
     told = {"inputs": forms, "output": {"dtype": "float32", "shape": output}, "max_megabytes": 50}
-    return Contract.model_validate(told)
+    return made(Contract, told)
 
 
 PRICES, GLOSSES = SECTIONS
@@ -217,8 +219,9 @@ EXAM = [
 
 def as_section(contract: Contract, metric: str = "accuracy") -> Section:
     better = "lower" if metric == "mae" else "higher"
-    update = {"contract": contract, "metric": Metric(name=metric, better=better)}
-    return GLOSSES.model_copy(update=update)
+    bands = (5, 4, 3, 2, 1) if better == "lower" else (1, 2, 3, 4, 5)
+    measure = Metric(name=metric, better=better)
+    return replace(GLOSSES, contract=contract, metric=measure, bands=bands)
 
 
 def blamed(section: Section, reason: str, **detail: object) -> str:

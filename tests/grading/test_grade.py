@@ -85,8 +85,8 @@ class Hall:
 
     def hurry(self) -> None:
         """Leave a model one second; others get their minute, however busy this machine is."""
-        limits = self.section.limits.model_copy(update={"predict_seconds": 1})
-        self.section = self.section.model_copy(update={"limits": limits})
+        limits = replace(self.section.limits, predict_seconds=1)
+        self.section = replace(self.section, limits=limits)
 
     def grade(
         self, predictor: str = GOOD, scorer: str | None = None, serving: Serving | None = None
@@ -104,9 +104,8 @@ class Hall:
 
     def measured_by(self, name: str, file: str | None = None, folder: Path | None = None) -> None:
         """Have the section measured by another metric, lower is better."""
-        metric = self.section.metric.model_copy(update={"name": name, "file": file})
-        update = {"metric": metric, "folder": folder or self.section.folder}
-        self.section = self.section.model_copy(update=update)
+        metric = replace(self.section.metric, name=name, file=file)
+        self.section = replace(self.section, metric=metric, folder=folder or self.section.folder)
 
     def check(self, predictor: str) -> Verdict:
         """Check, on inputs without labels, with a program in the predictor's place."""
@@ -159,7 +158,7 @@ def hall(section: Section, place: Path, tmp_path: Path, data: DataSet) -> Iterat
         engine,
         Environment(engine, "test:grader", "tf2.21", "cpu", "2.21.0", "3.15.1"),
         take(section, place.parent, tmp_path / "snapshots"),
-        section.model_copy(update={"bands": (900, 650, 500, 400, 100)}),
+        replace(section, bands=(900, 650, 500, 400, 100)),
         data,
         folder,
     )
@@ -392,7 +391,7 @@ def test_noise_comes_with_the_metric(hall: Hall) -> None:
     assert verdict.measured is not None and verdict.measured.noise is not None
     assert verdict.measured.value == 45 and 6 < verdict.measured.noise < 10
     assert not verdict.measured.borderline
-    hall.section = hall.section.model_copy(update={"bands": (900, 650, 500, 49, 40)})
+    hall.section = replace(hall.section, bands=(900, 650, 500, 49, 40))
     verdict = hall.grade(program)
     assert verdict.score == 4 and verdict.measured is not None and verdict.measured.borderline
     assert "4 of 5; 5 needs mae at most 40. That is borderline" in verdict.message

@@ -18,8 +18,8 @@ from exam_cli.grading.verdict import Rejection, Verdict
 from exam_cli.sections.catalog import shipped_section
 from exam_cli.sitting.grade import Graded
 
-PRICES = shipped_section(1).model_copy(update={"bands": (1000, 750, 550, 430, 360)})
-GLOSSES = shipped_section(4).model_copy(update={"bands": (0.4, 0.6, 0.7, 0.75, 0.78)})
+PRICES = replace(shipped_section(1), bands=(1000, 750, 550, 430, 360))
+GLOSSES = replace(shipped_section(4), bands=(0.4, 0.6, 0.7, 0.75, 0.78))
 REMARK = "The model takes (rows, 9, 1): the rows were given that shape."
 LEVELS: tuple[Feedback, ...] = ("scores", "summary", "full")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ class Heard:
         raise AssertionError("a check is no step")
 
 
+@dataclass(frozen=True, kw_only=True)
 class LockedHere(Edition):
     """The edition, but for where its locks are."""
 
@@ -40,7 +42,7 @@ class LockedHere(Edition):
 
 @pytest.fixture
 def here(edition: Edition, tmp_path: Path) -> LockedHere:
-    return LockedHere(**edition.model_dump(), where=tmp_path)
+    return LockedHere(**vars(edition), where=tmp_path)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from exam_cli.config.section import Source
+from exam_cli.config.values import made
 from exam_cli.engine.fake import FakeEngine
 from exam_cli.errors import ExamError
 from exam_cli.fetch.npm import npm_command, npm_pack
@@ -25,16 +26,8 @@ HASH = "a5ec8c5a2a0d5ef6ecd0ba0a6b2ad6f5f4a7d34ea6ab1b4cd1ef2c28fcbf6c9d"  # of 
 
 def source(registry: str, sha256: str = HASH) -> Source:
     words = {"name": "signs", "package": "some-package", "version": "1.2.3"}
-    return Source.model_validate(
-        {
-            **words,
-            "registry": registry,
-            "sha256": sha256,
-            "member": "a",
-            "licence": "",
-            "credit": "",
-        }
-    )
+    given = {"registry": registry, "sha256": sha256, "member": "a", "licence": "", "credit": ""}
+    return made(Source, {**words, **given})
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from exam_cli.config.section import Section, Source
+from exam_cli.config.section import Source
 from exam_cli.engine.fake import FakeEngine
 from exam_cli.engine.port import ContainerSpec
 from exam_cli.errors import OurFault
@@ -81,9 +81,7 @@ def build(
             name="words", registry="pypi", package="words", version="1", sha256=digest,
             licence="MIT", credit="nobody", **taken,
         )  # fmt: skip
-        section: Section = shipped_section(1).model_copy(
-            update={"folder": tmp_path, "sources": (source,)}
-        )
+        section = replace(shipped_section(1), folder=tmp_path, sources=(source,))
         return section_data(
             section, SEED, tmp_path / vault, builder, "test:base", "x86_64", shared=shared
         )
