@@ -3,65 +3,103 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from rich.console import Console
+import click
 
+from exam_cli.cli.table import Table, terminal_width
 from exam_cli.progress import SILENT, Progress
 
 if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
     from rich.progress import TaskID
 
     from exam_cli.config.exam import Exam
     from exam_cli.session.clock import Clock
 
+_UNSEEN_SECONDS = 0.7  # what ends before needs no bar
+
 
 class _Bar:
-    """Draws steps as one live line each; sentences stay above it."""
+    """Draws steps as one live line each, once they take long; sentences stay above it."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._step: tuple[str, int | None, int] | None = None
+        self._bars: Bars | None = None
+        self._task: TaskID | None = None
+        self._timer = threading.Timer(_UNSEEN_SECONDS, self._draw)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _draw(self) -> None:
+        from rich.console import Console
         from rich.progress import (
             BarColumn,
             MofNCompleteColumn,
+            Progress,
             SpinnerColumn,
             TextColumn,
             TimeElapsedColumn,
         )
-        from rich.progress import Progress as RichProgress
 
-        self._console = console
-        self.rich = RichProgress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=console,
-            transient=True,
-        )
-        self._task: TaskID | None = None
+        with self._lock:
+            self._bars = Progress(
+                SpinnerColumn(),
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=24),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                console=Console(stderr=True),
+                transient=True,
+            )
+            self._bars.start()
+            self._show()
+
+    def _show(self) -> None:
+        """Draw the step that there is; call it with the lock held."""
+        if self._bars is None or self._step is None:
+            return
+        title, total, done = self._step
+        if self._task is not None:
+            self._bars.remove_task(self._task)
+        self._task = self._bars.add_task(title, total=total, completed=done)
 
     def say(self, sentence: str) -> None:
-        self._console.print(sentence, highlight=False)
+        with self._lock:
+            if self._bars is None:
+                click.echo(sentence, err=True)
+            else:
+                self._bars.console.print(sentence, highlight=False, markup=False)
 
     def step(self, title: str, total: int | None = None) -> None:
-        if self._task is not None:
-            self.rich.remove_task(self._task)
-        self._task = self.rich.add_task(title, total=total)
+        with self._lock:
+            self._step = (title, total, 0)
+            self._show()
 
     def advance(self, done: int) -> None:
-        if self._task is not None:
-            self.rich.update(self._task, completed=done)
+        with self._lock:
+            if self._step is not None:
+                self._step = (*self._step[:2], done)
+            if self._bars is not None and self._task is not None:
+                self._bars.update(self._task, completed=done)
+
+    def end(self) -> None:
+        self._timer.cancel()
+        self._timer.join()  # it may be drawing for the first time just now
+        if self._bars is not None:
+            self._bars.stop()
 
 
 class _Sentences:
     """For a stderr that is no terminal: silent but for choices that people must know of."""
 
     def say(self, sentence: str) -> None:
-        print(sentence, file=sys.stderr)
+        click.echo(sentence, err=True)
 
     def step(self, title: str, total: int | None = None) -> None:
         pass
@@ -76,13 +114,14 @@ def showing_progress(*, quiet: bool = False) -> Iterator[Progress]:
     if quiet:
         yield SILENT
         return
-    console = Console(stderr=True)
-    if not console.is_terminal:
+    if not sys.stderr.isatty():
         yield _Sentences()
         return
-    bar = _Bar(console)
-    with bar.rich:
+    bar = _Bar()
+    try:
         yield bar
+    finally:
+        bar.end()
 
 
 def clock_line(clock: Clock) -> str:
@@ -105,14 +144,11 @@ def exam_line(exam: Exam) -> str:
     )
 
 
-def table_of(*columns: str, title: str | None = None):  # type: ignore[no-untyped-def]
+def table_of(*columns: str, title: str | None = None) -> Table:
     """Return an empty table in the program's one style."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    return Table(*columns, title=title, box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    return Table(columns, title)
 
 
-def show(renderable: object) -> None:
+def show(what: Table | str) -> None:
     """Print a table or a line on standard output."""
-    Console().print(renderable, highlight=False, soft_wrap=isinstance(renderable, str))
+    click.echo(what.text(terminal_width()) if isinstance(what, Table) else what)

@@ -215,4 +215,5 @@ class Verdict:
             "environment": dict(self.environment),
             "isolation": dict(self.isolation),
             "seconds": {"total": round(self.seconds_total, 3), "predict": predict},
+            "warm": None if predict is None else self.warm,
         }

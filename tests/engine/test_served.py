@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -42,8 +42,8 @@ def judge(
 ) -> Callable[[str, int, Serving | None], Verdict]:
     def judged(name: str, number: int, serving: Serving | None) -> Verdict:
         seconds = 60 if name.startswith("good") else QUICK
-        limits = sections[number].limits.model_copy(update={"predict_seconds": seconds})
-        section = sections[number].model_copy(update={"limits": limits})
+        limits = replace(sections[number].limits, predict_seconds=seconds)
+        section = replace(sections[number], limits=limits)
         submission = models.submission(name, section)
         hidden = data[number].sets["probe"]
         return grade(submission, section, hidden, grader, serving=serving)

@@ -204,7 +204,7 @@ def test_the_verdict_has_all_that_its_json_promises(hall: Hall) -> None:
     told = hall.grade("ready(); predictions(inputs()[:, :1] + 700)").as_json(3)
     assert list(told) == [
         "section", "slug", "verdict", "reason", "message", "score", "max_score", "metric", "set",
-        "attempt", "model", "environment", "isolation", "seconds",
+        "attempt", "model", "environment", "isolation", "seconds", "warm",
     ]  # fmt: skip
     assert told["metric"] == {
         "name": "mae",
