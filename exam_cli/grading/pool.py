@@ -93,6 +93,8 @@ def _is_fit(state: Listed, environment: Environment, needs: Needs) -> bool:
         state.running
         and 0 <= age < _OLD_SECONDS
         and state.labels[WAITING] == _token(environment, needs)
+        # Other runtimes than the default, gVisor for one, cannot change the caps of what runs.
+        and (environment.runtime is None or state.labels[_MEMORY] == str(needs.memory_bytes))
     )
 
 

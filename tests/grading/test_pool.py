@@ -71,6 +71,16 @@ def test_what_is_claimed_gets_the_memory_that_it_needs(
         assert limits.memory_bytes == more.memory_bytes
 
 
+def test_under_another_runtime_only_one_of_that_memory_will_do(environment: Environment) -> None:
+    walled = replace(environment, runtime="runsc")
+    pool.fill(walled, BOTH)
+    assert pool.claim(walled, "predictor", replace(NEEDS, memory_bytes=5 << 30)) is None
+    box = pool.claim(walled, "predictor", NEEDS)
+    assert box is not None
+    with box:
+        pass
+
+
 @pytest.mark.parametrize(
     "changed",
     [
