@@ -38,4 +38,5 @@ def keep(measured: Measured) -> None:
     parts = {**read(), measured.part.name: measured}
     told = {name: {**vars(one), "part": one.part.as_json()} for name, one in parts.items()}
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / _FILE).write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+    lines = (f"{json.dumps(name)}: {json.dumps(one)}" for name, one in told.items())
+    (RESULTS / _FILE).write_text("{\n" + ",\n".join(lines) + "\n}\n")  # a line a part
