@@ -42,8 +42,8 @@ def measure(stage: Stage) -> Part:
         for section in refs.sections:
             name = section.directory
             stage.say(f"grades, round {number} of {stage.rounds}: {name}")
-            pid = await_warm(stage, refs.session)
-            memory.append(machine.anonymous_bytes(pid) / 1e6)
+            ready = await_warm(stage, refs.session)
+            memory.append(machine.anonymous_bytes(ready.container, ready.pid) / 1e6)
             found[name, "naive"].append(timing.run(stage.naive(refs.data, name)).seconds)
             found[name, "cold"].append(_grade(stage, section, cold, warm=False))
             found[name, "warm"].append(_grade(stage, section, refs.workspace, warm=True))

@@ -39,23 +39,24 @@ def peak_bytes(pid: int) -> int:
     return _of_status(pid, "VmHWM")
 
 
-def anonymous_bytes(pid: int) -> int:
-    """Return the anonymous memory of the whole container, or group, that a process is in.
+def anonymous_bytes(container: str, pid: int) -> int:
+    """Return the anonymous memory of all processes of a container; `pid` is one of them.
 
-    File pages are left out: containers of one image share them. Raises OSError when it is gone.
+    File pages are left out: containers of one image share them. Raises OSError when it is gone, or
+    has only begun and is no group of its own yet.
     """
     for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
         _, controllers, path = line.split(":", 2)
-        if controllers == "":
+        if container in path and controllers == "":
             return _stat(Path(f"/sys/fs/cgroup{path}"), "anon")
-        if "memory" in controllers.split(","):
+        if container in path and "memory" in controllers.split(","):
             return _stat(Path(f"/sys/fs/cgroup/memory{path}"), "total_rss")
-    return _of_status(pid, "RssAnon")
+    raise OSError(f"the process {pid} is not in a group of the container {container}")
 
 
 def _stat(group: Path, name: str) -> int:
     lines = (group / "memory.stat").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.split()[0] == name)
+    return int(next(line.split()[1] for line in lines if line.split()[0] == name))
 
 
 def _of_status(pid: int, name: str) -> int:

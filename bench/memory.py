@@ -39,8 +39,8 @@ def peak_of(stage: Stage, command: Sequence[str | Path], every_seconds: float = 
             for container in set(_containers(stage)) - before:
                 if not pids.get(container):
                     pids[container] = pid_of(stage, container)
-                with contextlib.suppress(OSError, StopIteration):  # it has just ended
-                    now += machine.anonymous_bytes(pids[container])
+                with contextlib.suppress(OSError):  # it has just begun, or ended
+                    now += machine.anonymous_bytes(container, pids[container])
             containers = max(containers, now)
             time.sleep(every_seconds)
         seconds = time.perf_counter() - began
@@ -48,11 +48,19 @@ def peak_of(stage: Stage, command: Sequence[str | Path], every_seconds: float = 
         words = child.stderr.read().decode(errors="replace")
     if child.returncode:
         raise Failed(f"`exam cohort grade` ended with {child.returncode}: {words[-2000:]}")
+    if not containers:
+        raise Failed("No container of the class was seen: has the label of cohorts changed?")
     return Peak(host, containers, seconds)
 
 
 def _containers(stage: Stage) -> list[str]:
-    """Return the running containers of any cohort."""
-    found = stage.engine.find({"exam.session": ""})
-    cohorts = (one for one in found if one.labels["exam.session"].startswith(_COHORT))
-    return [one.id for one in cohorts if one.running]
+    """Return the running containers of any cohort that is graded in our image."""
+    image = stage.engine.image(stage.images.grader)
+    return [
+        one.id
+        for one in stage.engine.find({"exam.session": ""})
+        if one.running
+        and one.labels["exam.session"].startswith(_COHORT)
+        and image is not None
+        and one.image_id == image.id
+    ]

@@ -20,7 +20,7 @@ contract:
   max_megabytes: 600
 metric: {{name: accuracy, better: higher}}
 bands: [0.5, 0.6, 0.7, 0.8, 0.9]
-limits: {{predict_seconds: 600, memory_megabytes: 3072}}
+limits: {{predict_seconds: 600, memory_megabytes: 6144}}
 ladder: [starter, reference]
 """
 _DATASET = """\

@@ -9,7 +9,7 @@ import matplotlib as mpl
 
 mpl.use("svg")
 import matplotlib.pyplot as plt
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
 mpl.rcParams["svg.hashsalt"] = "exam"
 mpl.rcParams["svg.fonttype"] = "none"  # text stays text: small, and it can be searched
@@ -53,11 +53,16 @@ def main():
             color=colour(one["name"]),
         )
     plain = FuncFormatter(lambda value, _: f"{value:,g}")
+    ticks = sorted({x for one in told["series"] for x, _ in one["points"]})
+    axes.xaxis.set_major_locator(FixedLocator(ticks))
+    axes.xaxis.set_minor_locator(NullLocator())
+    if told["logarithmic"]:
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_minor_locator(NullLocator())
+    else:
+        axes.set_ylim(bottom=0)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(plain)
-        axis.set_minor_formatter(NullFormatter())
-    if not told["logarithmic"]:
-        axes.set_ylim(bottom=0)
     axes.set_xlabel(told["x"])
     axes.set_ylabel(told["y"])
     axes.set_title(told["title"], loc="left", fontsize=11)
