@@ -43,7 +43,8 @@ check: install ## Types, lint, format
 
 bench: install engine ## Measure, and write bench/results; IMAGES=1 builds them, GROWTH=1 draws curves
 	@$(BIN)/python -m compileall -q $(VENV)/lib exam_cli || true
-	@$(BIN)/python -m bench.run $(if $(IMAGES),--images) $(if $(GROWTH),--growth)
+	@$(BIN)/python -m bench.run $(if $(IMAGES),--images) $(if $(GROWTH),--growth) \
+		$(if $(ROUNDS),--rounds $(ROUNDS))
 
 lock: install ## Resolve the development tools again, into dev.lock
 	@$(BIN)/uv pip compile --quiet --no-config pyproject.toml --group dev --universal --upgrade \

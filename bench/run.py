@@ -41,6 +41,9 @@ def main(parts: tuple[str, ...], rounds: int, growth: bool, images: bool) -> Non
                 write()
     except (ExamError, Failed) as error:
         sys.exit(f"bench: {error}")
+    except KeyboardInterrupt:
+        click.echo("bench: Interrupted; what was measured is kept, nothing runs on.", err=True)
+        sys.exit(130)
     click.echo((store.RESULTS / "latest.md").read_text())
 
 

@@ -26,6 +26,8 @@ from exam_cli.files import locked
 from exam_cli.images.build import Images, ensure_images
 from exam_cli.paths import cache_dir
 from exam_cli.progress import SILENT
+from exam_cli.session.session import all_sessions
+from exam_cli.sitting.down import down, purge
 
 EXAM = str(Path(sys.executable).with_name("exam"))
 EDITION = "tf2.21"
@@ -98,9 +100,9 @@ def stage(rounds: int, *, build: bool = False) -> Iterator[Stage]:
         edition = load_edition(EDITION)
         docker, _ = client()
         work = kept / "work"
+        os.environ["EXAM_HOME"] = str(work / "home")
         _clear(work, engine)
         work.mkdir()
-        os.environ["EXAM_HOME"] = str(work / "home")
         try:
             images = ensure_images(engine, edition, SILENT)
             yield Stage(engine, edition, images, docker, kept, work, rounds, build)
@@ -110,10 +112,9 @@ def stage(rounds: int, *, build: bool = False) -> Iterator[Stage]:
 
 def _clear(work: Path, engine: Engine) -> None:
     """Remove all containers, volumes and files of a run, one that was killed included."""
-    records = [path.name for path in (work / "home" / "sessions").glob("[!.]*")]
-    for label in ({_LABEL: ""}, *({"exam.session": record} for record in records)):
-        for state in engine.find(label):
-            engine.remove(state.id)
-    for record in records:
-        engine.remove_volume(f"exam-{record}-home")
+    for session in all_sessions():  # of EXAM_HOME, which is ours
+        down(session, engine)  # it waits for whoever fills the pool, so that nobody does afterwards
+        purge(session, engine)
+    for state in engine.find({_LABEL: ""}):
+        engine.remove(state.id)
     shutil.rmtree(work, ignore_errors=True)

@@ -13,20 +13,13 @@ from bench.rows import Part, Row, row
 from bench.stage import EXAM, Stage
 from exam_cli.cli.main import COMMANDS
 
-_HEAVY = ("docker", "requests", "pydantic", "yaml", "rich", "jinja2", "numpy", "sqlite3")
+_HEAVY = ("docker", "requests", "yaml", "rich", "jinja2", "numpy", "sqlite3")
 _LIMITS = {"exam --help": 0.2, "exam status": 0.5}
-_COUNT = """
-import sys
-from exam_cli.cli.main import main
-sys.argv = ["exam", *sys.argv[1:]]
-try:
-    main()
-finally:
-    print("\\n" + " ".join(sorted(sys.modules)))
-"""
+_MAIN = "from exam_cli.cli.main import main; main()"
 _ABOUT = f"""\
 Process start to exit, on compiled files. Beside each: how many modules it imported, a bare
-interpreter's own among them, and which of the heavy ones ({", ".join(_HEAVY)})."""
+interpreter's own among them, and which of the heavy ones
+({", ".join(_HEAVY)})."""
 
 
 def measure(stage: Stage) -> Part:
@@ -42,8 +35,8 @@ def measure(stage: Stage) -> Part:
         lambda sentence: None,
     )
     rows = [_row(name, found[name], lines[name]) for name in lines]
-    bare = timing.run([sys.executable, "-c", "import sys; print(len(sys.modules))"])
-    rows.append(row("modules of a bare interpreter", [int(bare.out)], "modules"))
+    bare = _imported([sys.executable, "-X", "importtime", "-c", ""])
+    rows.append(row("modules of a bare interpreter", [len(bare)], "modules"))
     return Part("start", "The command line starts", _ABOUT, tuple(rows))
 
 
@@ -58,8 +51,13 @@ def _commands() -> list[str]:
 
 
 def _row(name: str, seconds: list[float], line: list[str]) -> Row:
-    printed = timing.run([sys.executable, "-c", _COUNT, *line]).out
-    modules = printed.splitlines()[-1].split()
+    modules = _imported([sys.executable, "-X", "importtime", "-c", _MAIN, *line])
     heavy = [one for one in _HEAVY if one in modules]
     note = f"{len(modules)} modules" + (f": {', '.join(heavy)}" if heavy else "")
     return row(f"`{name}`", seconds, at_most=_LIMITS.get(name), note=note)
+
+
+def _imported(command: list[str]) -> set[str]:
+    """Return the modules that an interpreter imports, as it tells with `-X importtime`."""
+    told = timing.run(command).err.splitlines()
+    return {line.rpartition("|")[2].strip() for line in told if line.startswith("import time:")}

@@ -16,7 +16,7 @@ _ENDING_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Done:
-    """What a command took, from its start to its exit, and what it printed.
+    """What a command took, from its start to its exit, and what it printed on both streams.
 
     `cpu_seconds` are its own and those of children that it waited for; what an engine does for it
     is not among them.
@@ -25,6 +25,7 @@ class Done:
     seconds: float
     cpu_seconds: float
     out: str
+    err: str
 
 
 class Failed(Exception):
@@ -53,7 +54,7 @@ def run(
     if child.returncode not in ok:
         words = (texts[1].strip() or texts[0].strip())[-2000:]
         raise Failed(f"{' '.join(map(str, command))} ended with {child.returncode}: {words}")
-    return Done(seconds, usage.ru_utime + usage.ru_stime, texts[0])
+    return Done(seconds, usage.ru_utime + usage.ru_stime, *texts)
 
 
 @contextlib.contextmanager
