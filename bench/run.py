@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 import click
 
 from bench import machine, store, table
-from bench.stage import stage
+from bench.stage import Stage, stage
 from bench.store import Measured
 from bench.timing import Failed
 from exam_cli.errors import ExamError
@@ -31,20 +31,30 @@ _LONG = ("growth",)
 def main(parts: tuple[str, ...], rounds: int, growth: bool, images: bool) -> None:
     """Measure PARTS, or all that takes minutes, and write bench/results/latest.md."""
     wanted = parts or tuple(name for name in PARTS if growth or name not in _LONG)
+    failed = False
     try:
         with stage(rounds, build=images) as place:
-            about = machine.describe(place.engine)
             for name in wanted:
-                part = importlib.import_module(f"bench.{name}").measure(place)
-                today = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
-                store.keep(Measured(part, today, about))
-                write()
-    except (ExamError, Failed) as error:
+                try:
+                    take(name, place)
+                except Failed as error:  # the others are worth having all the same
+                    failed = True
+                    click.echo(f"bench: {name} could not be measured: {error}", err=True)
+    except ExamError as error:
         sys.exit(f"bench: {error}")
     except KeyboardInterrupt:
         click.echo("bench: Interrupted; what was measured is kept, nothing runs on.", err=True)
         sys.exit(130)
     click.echo((store.RESULTS / "latest.md").read_text())
+    sys.exit(failed)
+
+
+def take(name: str, place: Stage) -> None:
+    """Measure one part, keep it and write the page anew."""
+    part = importlib.import_module(f"bench.{name}").measure(place)
+    today = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+    store.keep(Measured(part, today, machine.describe(place.engine)))
+    write()
 
 
 def write() -> None:
