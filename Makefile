@@ -41,8 +41,10 @@ check: install ## Types, lint, format
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-bench: install engine ## Measure, and write the tables in bench/results
-	@$(BIN)/python bench/run.py
+bench: install engine ## Measure, and write bench/results; IMAGES=1 builds them, GROWTH=1 draws curves
+	@$(BIN)/python -m compileall -q $(VENV)/lib exam_cli || true
+	@$(BIN)/python -m bench.run $(if $(IMAGES),--images) $(if $(GROWTH),--growth) \
+		$(if $(ROUNDS),--rounds $(ROUNDS))
 
 lock: install ## Resolve the development tools again, into dev.lock
 	@$(BIN)/uv pip compile --quiet --no-config pyproject.toml --group dev --universal --upgrade \
