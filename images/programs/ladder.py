@@ -278,8 +278,7 @@ def train_and_measure(header, parts, files, work):
 
 def main():
     """Do all the work that one request asks for."""
-    # Now and not in the children, which would each take seconds for it. It keeps the real standard
-    # output to itself; from here on whatever prints meets standard error.
+    # Now and not in the children, which would each take seconds for it.
     import predictor
 
     header, parts = receive(sys.stdin.buffer)
