@@ -76,6 +76,19 @@ assert tf.io.decode_jpeg(tf.io.encode_jpeg(picture)).shape == (8, 8, 3)
 assert tf.function(lambda x: tf.reduce_sum(x * x), jit_compile=True)(tf.ones(5)) == 5
 assert tf.signal.stft(tf.ones(512), 128, 64).shape[0] == 7
 """
+_BOARD = """
+import pathlib, tempfile
+import keras, numpy
+place = pathlib.Path(tempfile.mkdtemp())
+model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+model.compile("sgd", "mse")
+watch = keras.callbacks.TensorBoard(place, histogram_freq=1, write_images=True)
+model.fit(numpy.ones((8, 2)), numpy.ones(8), verbose=0, callbacks=[watch])
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+events = EventAccumulator(str(place / "train"), {"tensors": 0}).Reload()
+assert "epoch_loss" in events.Tags()["tensors"]
+import tensorboard.main
+"""
 
 
 def run(engine: Engine, image: str, code: str, *arguments: str) -> str:
@@ -108,6 +121,10 @@ def test_models_are_trained_saved_loaded_and_converted(
     docker_engine: Engine, edition_images: Images, role: str
 ) -> None:
     run(docker_engine, getattr(edition_images, role), _WORK)
+
+
+def test_tensorboard_sees_a_training(docker_engine: Engine, edition_images: Images) -> None:
+    run(docker_engine, edition_images.workspace, _BOARD)
 
 
 def test_both_stand_on_the_same_tensorflow(docker_engine: Engine, edition_images: Images) -> None:
