@@ -1,12 +1,15 @@
 """Wheels by hash, through pip, into a cache.
 
 pip runs on the host with the user's own index, proxy and certificate settings, so none of those
-ever enters an image. What has arrived stays: a broken download goes on where it stopped.
+ever enters an image. What has arrived stays, even when this program is killed: the next call
+fetches the rest. A connection that breaks is taken up again by pip, 25.1 and newer, where it broke.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,11 +20,14 @@ from pathlib import Path
 from exam_cli.config.edition import Architecture
 from exam_cli.errors import DiskFull, ExamError
 from exam_cli.fetch.lockfile import Pin, normal_name, sha256_of
+from exam_cli.files import locked
 from exam_cli.progress import Progress
 
 _GLIBC_MINOR = 36  # bookworm's; newer suites only add tags
 _PARALLEL = 4
 _BATCH = 12
+_LOCK_SECONDS = 3600.0
+_SCRATCH = "arriving-"
 _LARGE = ("tensorflow", "nvidia", "jaxlib", "triton")
 
 
@@ -76,11 +82,16 @@ def fetch_wheels(
     directory.mkdir(parents=True, exist_ok=True)
     progress.step("Wheels", len(pins))
     found = _find(directory, pins)
+    if len(found) < len(set(pins)):
+        with locked(directory / "lock", _LOCK_SECONDS):
+            _salvage(directory)
+            found = _find(directory, pins)
+            progress.advance(len(found))
+            missing = [pin for pin in pins if pin not in found]
+            if missing:
+                _download(missing, directory, architecture, python, progress, len(found))
+            found |= _find(directory, missing)
     progress.advance(len(found))
-    missing = [pin for pin in pins if pin not in found]
-    if missing:
-        _download(missing, directory, architecture, python, progress, len(found))
-        found |= _find(directory, missing)
     lost = [pin for pin in pins if pin not in found]
     if lost:
         raise ExamError(
@@ -88,6 +99,32 @@ def fetch_wheels(
             "the index may have replaced it. Try again, or look at the edition's lock."
         )
     return [found[pin] for pin in pins]
+
+
+def _salvage(directory: Path) -> None:
+    """Keep what a killed download left behind; called with the directory locked.
+
+    What was cut off does not have the hash of its pin, and goes when that is asked for.
+    """
+    for scratch in directory.glob(f"{_SCRATCH}*"):
+        for path in scratch.glob("**/*.whl"):
+            path.replace(directory / path.name)
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _keep_whole(scratch: Path, directory: Path) -> int:
+    """Give the wheels that a running pip has finished a second name in `directory`; count them.
+
+    pip moves a batch when all of it is there, and removes it all when one of it fails. It fetches
+    one after the other, so all but the newest are whole.
+    """
+    with contextlib.suppress(FileNotFoundError):  # pip is just moving them itself
+        wheels = sorted(scratch.glob("**/*.whl"), key=lambda path: path.stat().st_mtime_ns)
+        for path in wheels[:-1]:
+            with contextlib.suppress(FileExistsError):
+                os.link(path, directory / path.name)
+        return len(wheels[:-1])
+    return 0
 
 
 def _download(
@@ -99,31 +136,34 @@ def _download(
     already: int,
 ) -> None:
     waiting = _batches(pins)
-    running: list[tuple[list[Pin], subprocess.Popen[str]]] = []
-    done = already
-    # On the cache's own disk, for a wheel may be larger than /tmp; and what pip leaves there when
-    # it is ended goes with it.
-    with tempfile.TemporaryDirectory(prefix="pip-", dir=directory) as scratch:
-        try:
-            while waiting or running:
-                while waiting and len(running) < _PARALLEL:
-                    batch = waiting.pop(0)
-                    running.append(
-                        (batch, _pip(batch, Path(scratch), directory, architecture, python))
-                    )
-                time.sleep(0.1)
-                for batch, process in list(running):
-                    if process.poll() is None:
-                        continue
-                    running.remove((batch, process))
-                    if process.returncode:
-                        raise _failure(batch, process.stdout.read() if process.stdout else "")
-                    done += len(batch)
-                    progress.advance(done)
-        finally:
-            for _, process in running:
-                process.terminate()
-                process.wait()
+    running: list[tuple[list[Pin], Path, subprocess.Popen[str]]] = []
+    done = shown = already
+    # On the cache's own disk, for a wheel may be larger than /tmp.
+    scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=directory))
+    try:
+        while waiting or running:
+            while waiting and len(running) < _PARALLEL:
+                batch = waiting.pop(0)
+                own = scratch / batch[0].name
+                own.mkdir()
+                running.append((batch, own, _pip(batch, own, directory, architecture, python)))
+            time.sleep(0.1)
+            partly = sum(_keep_whole(own, directory) for _, own, _ in running)
+            for one in list(running):
+                batch, _, process = one
+                if process.poll() is None:
+                    continue
+                running.remove(one)
+                if process.returncode:
+                    raise _failure(batch, process.stdout.read() if process.stdout else "")
+                done += len(batch)
+            shown = max(shown, done + partly)  # pip tidies up before it ends
+            progress.advance(shown)
+    finally:
+        for _, _, process in running:
+            process.terminate()
+            process.wait()
+        _salvage(directory)
 
 
 def _pip(
