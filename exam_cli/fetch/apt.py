@@ -20,7 +20,7 @@ _SECONDS_OF_SILENCE = 300.0
 _LOG_TAIL = 4000
 _SCRIPT = r"""
 set -eu
-mkdir -p /tmp/lists/partial /tmp/out/partial
+mkdir -p /tmp/lists/partial /tmp/out/partial /tmp/groups
 cp /var/lib/dpkg/status /tmp/status
 apt() {
     apt-get -qq -o APT::Sandbox::User=root -o Dir::State::Lists=/tmp/lists \
@@ -34,11 +34,21 @@ else
     SOURCES=/etc/apt/sources.list PARTS=/etc/apt/sources.list.d
 fi
 apt update
-case $MODE in
-closure) apt install --no-install-recommends --download-only -y "$@" ;;
-exact) cd /tmp/out && apt download "$@" ;;
-esac
-cd /tmp/out && tar -cf - --exclude=partial --exclude=lock .
+cd /tmp/out
+number=0
+for group in "$@"; do
+    case $MODE in
+    closure) apt install --no-install-recommends --download-only -y $group ;;
+    exact) apt download "$group" ;;
+    esac
+    mkdir /tmp/groups/$number
+    for file in *.deb; do
+        found=$(find /tmp/groups -name "$file")
+        [ -n "$found" ] || ln "$file" /tmp/groups/$number/
+    done
+    number=$((number + 1))
+done
+cd /tmp/groups && tar -cf - .
 """
 
 
@@ -55,27 +65,31 @@ def host_mirror(suite: str) -> str | None:
     return None
 
 
-def fetch_closure(
-    engine: Engine, image: str, suite: str, packages: Sequence[str], directory: Path
-) -> list[Path]:
-    """Fetch packages and all they need beyond `image` into `directory`; return the files."""
-    return _fetch(engine, image, suite, "closure", packages, directory)
+def fetch_closures(
+    engine: Engine, image: str, suite: str, groups: Sequence[Sequence[str]], directory: Path
+) -> list[list[Path]]:
+    """Fetch groups of packages and all they need beyond `image` into `directory`.
+
+    Returns the files of each group, without those of the groups before it.
+    """
+    joined = [" ".join(group) for group in groups]
+    return _fetch(engine, image, suite, "closure", joined, directory)
 
 
 def fetch_exact(
     engine: Engine, image: str, suite: str, package: str, version: str, directory: Path
 ) -> list[Path]:
     """Fetch one package of an exact version, without what it needs."""
-    return _fetch(engine, image, suite, "exact", [f"{package}={version}"], directory)
+    return _fetch(engine, image, suite, "exact", [f"{package}={version}"], directory)[0]
 
 
 def _fetch(
-    engine: Engine, image: str, suite: str, mode: str, packages: Sequence[str], directory: Path
-) -> list[Path]:
+    engine: Engine, image: str, suite: str, mode: str, groups: Sequence[str], directory: Path
+) -> list[list[Path]]:
     directory.mkdir(parents=True, exist_ok=True)
     spec = ContainerSpec(
         image=image,
-        command=["/bin/sh", "-c", _SCRIPT, "apt", *packages],
+        command=["/bin/sh", "-c", _SCRIPT, "apt", *groups],
         user="0:0",
         limits=Limits(1 << 30, 2, 256, tmpfs={"/tmp": 1 << 29}),
         labels={"exam.role": "fetch"},
@@ -97,16 +111,17 @@ def _fetch(
             line for line in log[-_LOG_TAIL:].decode(errors="replace").splitlines() if line.strip()
         ]
         raise ExamError(
-            f"Fetching {', '.join(packages)} from Debian's archive failed "
+            f"Fetching {', '.join(groups)} from Debian's archive failed "
             f"({words[-1] if words else 'apt gave no reason'}): check the network and run again."
         )
-    fetched: list[Path] = []
+    fetched: list[list[Path]] = [[] for _ in groups]
     with tarfile.open(fileobj=io.BytesIO(bytes(output))) as archive:
         # By hand: early releases of Python 3.11, Debian's among them, cannot filter members.
         for member in archive:
             content = archive.extractfile(member) if member.isreg() else None
             if content is not None:
-                path = directory / Path(member.name).name
+                name = Path(member.name)
+                path = directory / name.name
                 path.write_bytes(content.read())
-                fetched.append(path)
-    return sorted(fetched)
+                fetched[int(name.parent.name)].append(path)
+    return [sorted(files) for files in fetched]

@@ -13,7 +13,7 @@ from pathlib import Path
 from exam_cli.config.edition import Architecture, Edition, programs
 from exam_cli.engine.port import Engine
 from exam_cli.errors import OurFault
-from exam_cli.fetch.apt import fetch_closure
+from exam_cli.fetch.apt import fetch_closures
 from exam_cli.fetch.lockfile import read_lock, sha256_of
 from exam_cli.fetch.wheels import fetch_wheels
 from exam_cli.paths import cache_dir, resource
@@ -92,12 +92,12 @@ def fetch_debian(
         progress.step("Debian packages")
         scratch = directory.with_name(f"{name}.{os.getpid()}.part")
         try:
-            python = edition.debian.python
-            fetch_closure(engine, base, edition.suite, python, scratch / "python")
-            everything = [*python, *edition.debian.workspace]
-            fetch_closure(engine, base, edition.suite, everything, scratch / "workspace")
-            for path in (scratch / "python").iterdir():
-                (scratch / "workspace" / path.name).unlink(missing_ok=True)
+            groups = [edition.debian.python, edition.debian.workspace]
+            found = fetch_closures(engine, base, edition.suite, groups, scratch)
+            for layer, files in zip(("python", "workspace"), found, strict=True):
+                (scratch / layer).mkdir()
+                for path in files:
+                    path.rename(scratch / layer / path.name)
             with contextlib.suppress(OSError):  # somebody else has just put it there
                 scratch.rename(directory)
         finally:
