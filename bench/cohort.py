@@ -17,26 +17,28 @@ from bench.rows import Part, row
 from bench.stage import EXAM, PYTHON, Stage
 from bench.timing import interleaved, ratios
 
-CANDIDATES = 4
-_FEW, _MANY = 2, 12
+_CLASS = 12
+_OTHERS = 4  # for what takes half a minute a candidate; its rate does not rise with a larger class
+_FEW, _MANY = 2, _CLASS
 _CONSTANT = 1.1  # what the most memory may differ by between a small and a large class
 _ABOUT = f"""\
-Each candidate hands in the five references; all are graded on the probe sets. Of {CANDIDATES}
-candidates, in turn: `exam cohort grade` (process start to exit, every candidate in containers of
-their own); `nbgrader autograde`, no isolation, with a notebook for each section and again with all
-five in one notebook; one naive container a submission, as many at a time as there are cores. The
-limit is what nothing can beat that imports TensorFlow once a candidate: the processor seconds of
-that import and of a forked child a section that loads, predicts and ends (measured with a candidate
-on each core at once), and all cores busy with nothing else. Memory: the command's own resident and
-its containers' anonymous memory, together, at their most, looked at ten times a second."""
+Each candidate hands in the five references; all are graded on the probe sets. In turn: `exam cohort
+grade` of {_CLASS} candidates (process start to exit, a container for each candidate's models); of
+{_OTHERS}, `nbgrader autograde`, no isolation, with a notebook for each section and again with all
+five in one notebook; of {_OTHERS}, a naive container a submission, as many at a time as there are
+cores. The limit is what nothing can beat that imports TensorFlow once a candidate: the processor
+seconds of that import and of a forked child a section that loads, predicts and ends (measured with
+a candidate on each core at once), and all cores busy with nothing else. Memory: the command's own
+resident and its containers' anonymous memory, together, at their most, looked at ten times a
+second."""
 
 
 def measure(stage: Stage) -> Part:
     """Grade the same class in every way, in turn."""
     refs = references(stage)
     stage.exam("down", "--workspace", refs.workspace)
-    ours = Class(stage, refs, CANDIDATES)
-    five, one = (Course(stage, refs, CANDIDATES, one_notebook=flag) for flag in (False, True))
+    ours = Class(stage, refs, _CLASS)
+    five, one = (Course(stage, refs, _OTHERS, one_notebook=flag) for flag in (False, True))
     alone: list[float] = []
 
     def limit() -> float:
@@ -48,14 +50,13 @@ def measure(stage: Stage) -> Part:
         "ours": ours.grade,
         "five notebooks": five.autograde,
         "one notebook": one.autograde,
-        "naive": lambda: naive_containers(stage, refs, CANDIDATES),
+        "naive": lambda: naive_containers(stage, refs, _OTHERS),
     }
     found = interleaved(
         max(2, stage.rounds // 2), measures, lambda sentence: stage.say(f"cohort, {sentence}")
     )
-    rate = {
-        name: [60 * CANDIDATES / one for one in found[name]] for name in measures if name != "limit"
-    }
+    sizes = dict.fromkeys(measures, _OTHERS) | {"ours": _CLASS}
+    rate = {name: [60 * size / one for one in found[name]] for name, size in sizes.items()}
     cores = os.cpu_count() or 1
     most = [60 * cores / seconds for seconds in found["limit"]]
     share = [100 * one for one in ratios(rate["ours"], most)]
