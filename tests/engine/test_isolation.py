@@ -118,7 +118,7 @@ class TestFromOutside:
         config = inspected[role]["Config"]
         names = {entry.split("=")[0] for entry in config["Env"]}
         assert names == {"PATH", "HOME", "TF_CPP_MIN_LOG_LEVEL"}
-        warm = {"exam.warm", "exam.born", "exam.memory"}
+        warm = {"exam.warm", "exam.born", "exam.memory", "exam.disk"}
         assert set(config["Labels"]) - warm == {"exam.role", "exam.session"}
 
 
