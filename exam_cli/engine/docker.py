@@ -306,8 +306,11 @@ class DockerEngine:
             with contextlib.suppress(NotFound), _translated("remove a container"):
                 self._api.remove_container(container, force=True, v=True)
         except OurFault as fault:
-            if "already in progress" not in str(fault):  # somebody else is removing it
+            if "already in progress" not in str(fault):
                 raise
+            # Somebody else is removing it: whoever asks here, too, wants it gone.
+            with contextlib.suppress(NotFound), _translated("wait for a container's removal"):
+                self._api.wait(container, timeout=_HTTP_TIMEOUT, condition="removed")
 
     def put(self, container: str, directory: str, tar: bytes) -> None:
         """Unpack an uncompressed tar in a directory of a container whose root is writable."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from exam_cli.config.section import InputForm, Section
@@ -97,7 +97,7 @@ def from_predictor(
     saved_with: str | None,
     section: Section,
     environment: Environment,
-    others: Sequence[shapes.Other] = (),
+    others: Iterable[shapes.Other] = (),
 ) -> Rejection:
     """Turn the predictor's fault frame into a rejection, trusting nothing but its numbers.
 
@@ -153,7 +153,7 @@ def _load_failed(
 
 
 def _wrong_input(
-    detail: Mapping[str, Any], section: Section, others: Sequence[shapes.Other]
+    detail: Mapping[str, Any], section: Section, others: Iterable[shapes.Other]
 ) -> Rejection:
     expected = " or ".join(_form(form) for form in section.contract.inputs)
     count, batch = shapes.number(detail.get("inputs")), shapes.number(detail.get("batch"))
@@ -180,7 +180,7 @@ def _wrong_input(
 
 
 def _wrong_output(
-    detail: Mapping[str, Any], section: Section, others: Sequence[shapes.Other]
+    detail: Mapping[str, Any], section: Section, others: Iterable[shapes.Other]
 ) -> Rejection:
     output = section.contract.output
     expected = f"{output.dtype} {_rows(output.shape)}"

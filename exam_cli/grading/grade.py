@@ -6,7 +6,7 @@ import hashlib
 import math
 import struct
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -33,7 +33,7 @@ def grade(
     section: Section,
     data: DataSet,
     environment: Environment,
-    others: Sequence[Other] = (),
+    others: Iterable[Other] = (),
     serving: Serving | None = None,
 ) -> Verdict:
     """Return the verdict on one submission. Writes nothing anywhere.
@@ -83,7 +83,7 @@ def check(
     section: Section,
     sample: DataSet,
     environment: Environment,
-    others: Sequence[Other] = (),
+    others: Iterable[Other] = (),
 ) -> Verdict:
     """Return whether a submission would load and answer as agreed, on public sample inputs.
 

@@ -18,6 +18,7 @@ from exam_cli.grading.environment import Environment, Needs
 WAITING = "exam.warm"  # label: what a claimant must find unchanged, see `_token`
 _BORN = "exam.born"
 _MEMORY = "exam.memory"  # label: its cap in bytes, until it is claimed
+_DISK = "exam.disk"  # label: its memory disk in bytes
 _CLAIMED = "exam-claimed-"
 _OLD_SECONDS = 12 * 3600.0
 _PROGRAMS = ("predictor", "scorer")
@@ -74,9 +75,10 @@ def _claimed(environment: Environment, state: Listed) -> bool:
 def _spec(environment: Environment, program: str, needs: Needs) -> ContainerSpec:
     spec = environment.container(program, needs, "--warm")
     labels = {
-        WAITING: _token(environment, needs),
+        WAITING: _token(environment),
         _BORN: str(int(time.time())),
         _MEMORY: str(needs.memory_bytes),
+        _DISK: str(needs.tmpfs_bytes),
     }
     name = f"exam-warm-{program}-{secrets.token_hex(4)}"
     return replace(spec, name=name, labels={**spec.labels, **labels})
@@ -88,16 +90,17 @@ def _waiting(environment: Environment, program: str) -> list[Listed]:
 
 
 def _is_fit(state: Listed, environment: Environment, needs: Needs) -> bool:
-    age = time.time() - float(state.labels.get(_BORN, 0))
+    born, memory, disk = (int(state.labels.get(name, 0)) for name in (_BORN, _MEMORY, _DISK))
     return (
         state.running
-        and 0 <= age < _OLD_SECONDS
-        and state.labels[WAITING] == _token(environment, needs)
+        and 0 <= time.time() - born < _OLD_SECONDS
+        and state.labels[WAITING] == _token(environment)
+        and disk >= needs.tmpfs_bytes
         # Other runtimes than the default, gVisor for one, cannot change the caps of what runs.
-        and (environment.runtime is None or state.labels[_MEMORY] == str(needs.memory_bytes))
+        and (environment.runtime is None or memory == needs.memory_bytes)
     )
 
 
-def _token(environment: Environment, needs: Needs) -> str:
+def _token(environment: Environment) -> str:
     """Return what must not have changed since a container was made."""
-    return f"{environment.image} {environment.runtime or 'default'} {needs.tmpfs_bytes}"
+    return f"{environment.image} {environment.runtime or 'default'}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -77,7 +77,7 @@ def predict(
     data: DataSet,
     environment: Environment,
     run: PredictorRun,
-    others: Sequence[Other] = (),
+    others: Iterable[Other] = (),
 ) -> Predictions:
     """Return a model's predictions for every row of a data set.
 

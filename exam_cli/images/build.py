@@ -12,8 +12,6 @@ from exam_cli.config.edition import Architecture, Edition
 from exam_cli.engine.port import Engine, ImageInfo
 from exam_cli.errors import DiskFull, OurFault
 from exam_cli.files import free_bytes, locked
-from exam_cli.images.base import ensure_base
-from exam_cli.images.context import lay_out_context
 from exam_cli.paths import cache_dir
 from exam_cli.progress import Progress
 
@@ -81,6 +79,9 @@ def _build(
     images: Images,
     progress: Progress,
 ) -> None:
+    from exam_cli.images.base import ensure_base
+    from exam_cli.images.context import lay_out_context
+
     base = ensure_base(engine, edition, architecture, progress)
     # Beside the wheels, so that they are linked and not copied; one name, so that what a killed
     # build left there goes now.

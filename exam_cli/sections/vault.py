@@ -24,7 +24,6 @@ from exam_cli.engine.port import ContainerSpec, Engine, Limits
 from exam_cli.errors import OurFault
 from exam_cli.files import sync_directory, write_file
 from exam_cli.paths import cache_dir
-from exam_cli.sections.sources import fetch_source
 from exam_cli.wire import Frame, FrameDecoder, FrameError, chunks, frame_start
 
 SetName = Literal["sample", "probe", "final"]
@@ -159,6 +158,8 @@ def _build(
     image: str,
     architecture: Architecture,
 ) -> None:
+    from exam_cli.sections.sources import fetch_source
+
     sources = [fetch_source(one, engine, image, architecture) for one in section.sources]
     frame = _run_builder(section, seed, sources, engine, image)
     with _appearing(directory) as draft:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from exam_cli.errors import ImageMissing, OurFault
 from exam_cli.grading.environment import Environment
 from exam_cli.grading.grade import check, grade
 from exam_cli.grading.intake import take
+from exam_cli.grading.shapes import Other
 from exam_cli.grading.verdict import Rejection, Verdict
 from exam_cli.images.build import architecture_of, references
 from exam_cli.sections.catalog import sections_of
@@ -106,11 +107,7 @@ def _verdict(
         data, environment = data_and_environment(section, session, edition, engine)
         environment = replace(environment, used=used)
         judge = check if which == "sample" else grade
-        others = [
-            (one.directory, one.contract)
-            for one in sections_of(session.rules)
-            if one.section != section.section
-        ]
+        others = _others(section, session)
         with leftovers.grading(session):
             verdict = judge(submission, section, data.sets[which], environment, others)
     except Rejection as rejection:
@@ -118,6 +115,13 @@ def _verdict(
     except OurFault as fault:
         verdict = verdict.failed(fault)
     return replace(verdict, seconds_total=time.monotonic() - started)
+
+
+def _others(section: Section, session: Session) -> Iterator[Other]:
+    """Yield the exam's other sections; their files are read only if somebody asks."""
+    for one in sections_of(session.rules):
+        if one.section != section.section:
+            yield one.directory, one.contract
 
 
 def data_and_environment(

@@ -16,6 +16,7 @@ from exam_cli.config.edition import load_edition
 from exam_cli.engine.port import Engine
 from exam_cli.files import locked
 from exam_cli.grading import pool
+from exam_cli.grading.environment import Needs
 from exam_cli.grading.predictor import predictor_needs
 from exam_cli.grading.scorer import SCORER_NEEDS
 from exam_cli.images.build import architecture_of, references
@@ -37,15 +38,15 @@ def fill(session: Session, engine: Engine) -> None:
     Only while its workspace runs: whatever fills the pool late, `exam down` leaves nothing behind.
     Raises OSError, `ExamError`, `OurFault`.
     """
-    sections = sections_of(session.rules)
-    needs = max((predictor_needs(one) for one in sections), key=lambda one: one.memory_bytes)
+    each = [predictor_needs(one) for one in sections_of(session.rules)]
+    most = Needs(max(one.memory_bytes for one in each), max(one.tmpfs_bytes for one in each))
     with settled(session):
         workspace = engine.state(container_name(session))
         if workspace is not None and workspace.running:
             edition = load_edition(session.edition)
             image = references(edition, architecture_of(engine)).grader
             environment = environment_of(session, edition, image, engine)
-            pool.fill(environment, {"predictor": needs, "scorer": SCORER_NEEDS})
+            pool.fill(environment, {"predictor": most, "scorer": SCORER_NEEDS})
 
 
 def renew(session: Session, engine: Engine, used: Iterable[str] = ()) -> None:

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 import uuid
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ pytestmark = pytest.mark.engine
 DIRECTORIES = {one.section: one.directory for one in sections_of(load_exam("practice"))}
 FIELDS = {
     "": "section slug verdict reason message score max_score metric set attempt model environment "
-    "isolation seconds",
+    "isolation seconds warm",
     "metric": "name value next_band noise borderline",
     "set": "name sha256",
     "model": "path sha256 bytes format",
@@ -61,6 +62,25 @@ def containers(engine: Engine, road: Road, *roles: str) -> list[str]:
     found = engine.find({"exam.session": road.session()})
     in_use = [state for state in found if not state.name.startswith("exam-warm-")]
     return [state.id for state in in_use if state.labels["exam.role"] in roles]
+
+
+def nothing_is_left(engine: Engine, road: Road) -> bool:
+    """Say whether a grade's containers have gone; they go once its answer is out."""
+    return soon(lambda: not containers(engine, road, "predictor", "scorer"))
+
+
+def waiting(engine: Engine, road: Road) -> dict[str, str]:
+    """Return the ids of the session's warm containers by their roles."""
+    found = engine.find({"exam.session": road.session(), "exam.warm": ""})
+    return {one.labels["exam.role"]: one.id for one in found if one.name.startswith("exam-warm-")}
+
+
+def soon(true: Callable[[], bool], seconds: float = 60) -> bool:
+    """Say whether something becomes true while one waits for it."""
+    deadline = time.monotonic() + seconds
+    while not (now := true()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return now
 
 
 def place_baseline(road: Road, section: int, workspace: Path | None = None) -> None:
@@ -261,6 +281,27 @@ def test_two_grades_at_once_are_two_attempts(road: Road) -> None:
     assert road.attempts(1) == [1, 2]
 
 
+def test_a_grade_takes_what_waits_and_has_it_replaced(road: Road, docker_engine: Engine) -> None:
+    assert road.exam("up").status == 0
+    assert soon(lambda: len(waiting(docker_engine, road)) == 2)
+    time.sleep(15)  # it says nothing when its imports are done
+    before = waiting(docker_engine, road)
+    assert road.exam("grade", "1", "--json").json["warm"] is True
+    assert nothing_is_left(docker_engine, road)
+    assert all(docker_engine.state(container) is None for container in before.values())
+    assert soon(lambda: len(waiting(docker_engine, road)) == 2)
+
+
+def test_a_grade_that_finds_none_ready_says_so(road: Road, docker_engine: Engine) -> None:
+    for container in waiting(docker_engine, road).values():
+        docker_engine.remove(container)
+    assert "No warm grader was ready" in road.exam("grade", "1").out
+    assert soon(lambda: len(waiting(docker_engine, road)) == 2)
+    for container in waiting(docker_engine, road).values():
+        docker_engine.remove(container)
+    assert road.exam("grade", "1", "--json").json["warm"] is False
+
+
 def test_grades_that_are_killed_lose_and_leave_nothing(road: Road, docker_engine: Engine) -> None:
     moments = [0.1, 0.3, 0.5, 0.7, 0.9, 1.2, 1.5, 1.9, 2.3, 2.8, 3.4, 4.0]
     for moment in moments:
@@ -275,7 +316,7 @@ def test_grades_that_are_killed_lose_and_leave_nothing(road: Road, docker_engine
     assert (answer["verdict"], answer["attempt"]) == ("scored", len(after) + 1)
     assert road.attempts(1) == list(range(1, len(after) + 2))
     assert road.problems() == []
-    assert containers(docker_engine, road, "predictor", "scorer") == []
+    assert nothing_is_left(docker_engine, road)
 
 
 def test_the_doctor_finds_and_removes_what_a_kill_left(road: Road, docker_engine: Engine) -> None:
@@ -283,17 +324,16 @@ def test_the_doctor_finds_and_removes_what_a_kill_left(road: Road, docker_engine
     topics = {one["topic"]: one["text"] for one in road.exam("doctor", "--json").json}
     assert "left over" in topics
     road.exam("doctor", "--fix")
-    assert containers(docker_engine, road, "predictor", "scorer") == []
+    assert nothing_is_left(docker_engine, road)
     topics = {one["topic"]: one["text"] for one in road.exam("doctor", "--json").json}
     assert "left over" not in topics
 
 
 def kill_amid_grade(road: Road, engine: Engine) -> None:
     """Kill a grade while its containers are there."""
+    assert nothing_is_left(engine, road)
     with road.start("grade", "1") as process:
-        deadline = time.monotonic() + 60
-        while not containers(engine, road, "predictor") and time.monotonic() < deadline:
-            time.sleep(0.05)
+        soon(lambda: bool(containers(engine, road, "predictor")))
         process.kill()
     assert containers(engine, road, "predictor", "scorer")
 
@@ -302,15 +342,18 @@ def test_an_interrupted_grade_cleans_up_itself(road: Road, docker_engine: Engine
     for _ in range(10):
         before = road.attempts(1)
         with road.start("grade", "1", "--json") as process:
-            while process.poll() is None and not containers(docker_engine, road, "predictor"):
-                time.sleep(0.02)
+            soon(
+                lambda: (
+                    process.poll() is not None or bool(containers(docker_engine, road, "predictor"))
+                )
+            )
             process.send_signal(signal.SIGINT)
             out, err = process.communicate(timeout=60)
         if process.returncode != 0:  # else the grade was quicker than we were
             break
     assert process.returncode == 130, (out, err)
     assert json.loads(out)["reason"] == "interrupted"
-    assert containers(docker_engine, road, "predictor", "scorer") == []
+    assert nothing_is_left(docker_engine, road)
     assert road.attempts(1) == before
 
 

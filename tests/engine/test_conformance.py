@@ -289,6 +289,17 @@ def test_stopping_and_removing_what_is_gone_is_harmless(bench: Bench) -> None:
     bench.engine.remove_volume(f"exam-never-was-{bench.label}")
 
 
+def test_who_removes_what_another_is_removing_comes_back_when_it_is_gone(bench: Bench) -> None:
+    def gone(container: str) -> bool:
+        bench.engine.remove(container)
+        return bench.engine.state(container) is None
+
+    for _ in range(3):
+        container = bench.start("exec sleep 60")
+        with ThreadPoolExecutor(4) as removers:
+            assert all(removers.map(gone, [container] * 4))
+
+
 def test_what_is_gone_has_no_state(bench: Bench) -> None:
     assert bench.engine.state("exam-never-was") is None
 

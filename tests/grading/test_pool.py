@@ -110,6 +110,10 @@ def test_another_session_does_not_take_it(environment: Environment) -> None:
 def test_a_larger_disk_than_there_is_disqualifies(environment: Environment) -> None:
     pool.fill(environment, BOTH)
     assert pool.claim(environment, "predictor", replace(NEEDS, tmpfs_bytes=1 << 31)) is None
+    box = pool.claim(environment, "predictor", replace(NEEDS, tmpfs_bytes=1 << 19))
+    assert box is not None, "a smaller one than there is does not"
+    with box:
+        pass
 
 
 @pytest.mark.parametrize("hours", [13, -1])
