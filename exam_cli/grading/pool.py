@@ -44,8 +44,12 @@ def claim(environment: Environment, program: str, needs: Needs) -> Box | None:
         if not _is_fit(state, environment, needs):
             continue
         if _claimed(environment, state):
-            if state.labels.get(_MEMORY) != str(needs.memory_bytes):
-                engine.limit_memory(state.id, needs.memory_bytes)
+            try:
+                if state.labels.get(_MEMORY) != str(needs.memory_bytes):
+                    engine.limit_memory(state.id, needs.memory_bytes)
+            except BaseException:
+                environment.discard(state.id)
+                raise
             return Box(engine, state.id, running=True, discard=environment.discard)
     return None
 

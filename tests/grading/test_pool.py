@@ -9,6 +9,7 @@ import pytest
 
 from exam_cli.engine.fake import FakeEngine
 from exam_cli.engine.port import Listed
+from exam_cli.errors import OurFault
 from exam_cli.grading import pool
 from exam_cli.grading.environment import Environment, Needs
 
@@ -79,6 +80,19 @@ def test_under_another_runtime_only_one_of_that_memory_will_do(environment: Envi
     assert box is not None
     with box:
         pass
+
+
+def test_one_whose_memory_cannot_be_changed_does_not_stay(
+    environment: Environment, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(container: str, memory_bytes: int) -> None:
+        raise OurFault("The engine could not change a container's limits.")
+
+    pool.fill(environment, BOTH)
+    monkeypatch.setattr(engine, "limit_memory", refuse)
+    with pytest.raises(OurFault):
+        pool.claim(environment, "predictor", replace(NEEDS, memory_bytes=5 << 30))
+    assert engine.find({"exam.role": "predictor"}) == []
 
 
 @pytest.mark.parametrize(
