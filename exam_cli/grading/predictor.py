@@ -29,7 +29,7 @@ from exam_cli.wire import Frame, FrameError, FrameTooLong, chunks, frame_start
 
 _RECEIVED_SECONDS = 180.0
 _BATCH_ROWS = (256, 2048)
-_BATCH_BYTES = 2 << 20
+_BATCH_BYTES = 6 << 20
 _WARM_SECONDS = 1.0  # one that takes longer to answer was still importing
 _TMPFS = 256 << 20
 _TMPFS_SLACK = 64 << 20

@@ -247,20 +247,35 @@ def steady():
     tf.keras.utils.set_random_seed(SEED)
 
 
+WARM_ROWS = 256  # few rows would leave the threads and kernels of large products for later
+
+
 def warm_up():
     """Load and use small models, so that what Keras and TensorFlow do late is done beforehand."""
     layers = keras.layers
-    numbers = keras.Input((8, 8, 3))
-    hidden = layers.Conv2D(2, 3, activation="relu")(layers.Normalization()(numbers))
-    hidden = layers.Flatten()(layers.MaxPooling2D()(layers.BatchNormalization()(hidden)))
-    hidden = layers.concatenate([layers.Dense(2, activation="relu")(hidden)] * 2)
+    picture = keras.Input((8, 8, 3))
+    hidden = layers.Conv2D(8, 3, padding="same", use_bias=False)(layers.Rescaling(0.5)(picture))
+    hidden = layers.ReLU()(layers.BatchNormalization()(layers.MaxPooling2D()(hidden)))
+    hidden = layers.Dropout(0.1)(layers.Flatten()(layers.Reshape((4, 4, 8))(hidden)))
+    classes = layers.Dense(64, activation="softmax")(hidden)
+    row = keras.Input((9,))
+    hidden = layers.Normalization()(layers.concatenate([row, row]))
+    hidden = layers.Dense(64, activation="relu")(hidden)
+    inner = keras.Sequential([keras.Input((64,)), layers.Dense(64, activation="relu")])
+    number = layers.Dense(1, activation="exponential")(layers.Average()([inner(hidden), hidden]))
+    series = keras.Input((24, 9))
+    hidden = layers.Conv1D(64, 3, padding="same", activation="relu")(series / 2.0)
+    curve = layers.Conv1D(1, 1)(layers.Permute((2, 1))(hidden))[:, :, 0] + 1.0
     text = keras.Input((), dtype="string")
     vectorize = layers.TextVectorization(vocabulary=["word"], output_sequence_length=4)
-    words = layers.Bidirectional(layers.LSTM(2))(layers.Embedding(3, 2)(vectorize(text)))
-    for inputs, outputs, batch in (
-        (numbers, layers.Dense(1)(layers.Dropout(0.1)(hidden)), np.zeros((1, 8, 8, 3), "f4")),
-        (text, layers.Dense(2, activation="softmax")(words), tf.constant(["word"])),
-    ):
+    words = layers.Embedding(3, 8, mask_zero=True)(vectorize(text))
+    words = layers.concatenate(
+        [layers.GlobalAveragePooling1D()(words), layers.Bidirectional(layers.LSTM(8))(words)]
+    )
+    answer = layers.Dense(8, activation="softmax")(words)
+    words = tf.constant(["word"] * WARM_ROWS)
+    for inputs, outputs in ((picture, classes), (row, number), (series, curve), (text, answer)):
+        batch = words if inputs is text else np.ones((WARM_ROWS, *inputs.shape[1:]), "f4")
         with tempfile.TemporaryDirectory() as scratch:
             path = str(Path(scratch, "model.keras"))
             keras.Model(inputs, outputs).save(path)
