@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
+from pathlib import Path
 
 import pytest
 
+from exam_cli.config.edition import Edition
 from exam_cli.engine.port import ContainerSpec, Engine, Limits
-from exam_cli.images.build import Images
+from exam_cli.images.base import ensure_base
+from exam_cli.images.build import Images, architecture_of
+from exam_cli.images.context import lay_out_context
+from exam_cli.progress import SILENT
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
@@ -135,6 +141,31 @@ def test_both_stand_on_the_same_tensorflow(docker_engine: Engine, edition_images
     below = grader.layers[:-1]  # all but our own programs
     assert workspace.layers[: len(below)] == below
     assert len(set(grader.layers) | set(workspace.layers)) <= len(workspace.layers)
+
+
+def test_a_changed_program_installs_no_wheel_again(
+    docker_engine: Engine, edition_images: Images, edition: Edition, tmp_path: Path
+) -> None:
+    architecture = architecture_of(docker_engine)
+    base = ensure_base(docker_engine, edition, architecture, SILENT)
+    lay_out_context(tmp_path, docker_engine, edition, architecture, base, SILENT)
+    arguments = {"BASE": base, "EPOCH": str(edition.epoch)}
+    tag = f"exam-test-{os.getpid()}"
+    try:
+        list(docker_engine.build(tmp_path, "grader", tag, arguments))  # if the cache was cleared
+        with (tmp_path / "programs" / "predictor.py").open("a") as file:
+            file.write("# changed\n")
+        log = "\n".join(docker_engine.build(tmp_path, "grader", tag, arguments))
+        changed, grader = docker_engine.image(tag), docker_engine.image(edition_images.grader)
+    finally:
+        docker_engine.remove_image(tag)
+    wheels = re.search(r"^#(\d+) \[tensorflow-build .*install-wheels$", log, re.MULTILINE)
+    if wheels is None:
+        pytest.skip("the classic builder tells in other words what it took from its cache")
+    assert f"#{wheels[1]} CACHED" in log
+    assert changed is not None and grader is not None
+    # Layers repeat: the same digests, whoever built them.
+    assert changed.layers[:-1] == grader.layers[:-1] and changed.layers[-1] != grader.layers[-1]
 
 
 @pytest.mark.parametrize("role", _PACKAGES)
