@@ -192,7 +192,7 @@ def await_jupyter(engine: Engine, state: ContainerState, session: Session) -> Ju
             now = engine.state(state.id)
             if now is None or not now.running:
                 break
-            time.sleep(0.1)
+            time.sleep(0.02)
     raise OurFault(
         f"Jupyter did not start in the container {state.name}: `docker logs {state.name}` shows "
         "why; `exam down` and `exam up` start it afresh."
