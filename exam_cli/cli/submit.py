@@ -24,6 +24,7 @@ def command(workspace: Path | None, yes: bool, as_json: bool) -> None:
     After that nothing can be graded any more. Once submitted, it shows the result again.
     """
     from exam_cli.cli.screen import showing_progress
+    from exam_cli.sitting.pool import renew_behind
     from exam_cli.sitting.submit import result, standing, submit
 
     session = current_session(workspace)
@@ -39,6 +40,7 @@ def command(workspace: Path | None, yes: bool, as_json: bool) -> None:
         click.echo(json.dumps(told(done), ensure_ascii=False))
     else:
         _show(done)
+    renew_behind(session, connect)  # no grader needs to wait any more
 
 
 def told(done: Result) -> dict[str, Any]:

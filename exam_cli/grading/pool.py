@@ -71,6 +71,14 @@ def fill(environment: Environment, needs: dict[str, Needs]) -> None:
             engine.start(engine.create(_spec(environment, program, needs[program])))
 
 
+def drain(environment: Environment) -> None:
+    """Remove what waits: there will be no more grades."""
+    for program in _PROGRAMS:
+        for state in _waiting(environment, program):
+            if _claimed(environment, state):
+                environment.engine.remove(state.id)
+
+
 def _claimed(environment: Environment, state: Listed) -> bool:
     """Say whether the caller, and nobody else, has got this container."""
     return environment.engine.rename(state.id, f"{_CLAIMED}{state.id[:12]}")

@@ -24,6 +24,7 @@ from exam_cli.sections.catalog import sections_of
 from exam_cli.session.session import Session
 from exam_cli.sitting import leftovers
 from exam_cli.sitting.grade import environment_of
+from exam_cli.sitting.rules import is_over
 from exam_cli.workspace.container import container_name
 
 
@@ -33,7 +34,7 @@ def settled(session: Session) -> AbstractContextManager[None]:
 
 
 def fill(session: Session, engine: Engine) -> None:
-    """See that a predictor and a scorer wait for the session's next grade.
+    """See that a predictor and a scorer wait for the session's next grade; none once it is over.
 
     Only while its workspace runs: whatever fills the pool late, `exam down` leaves nothing behind.
     Raises OSError, `ExamError`, `OurFault`.
@@ -46,7 +47,10 @@ def fill(session: Session, engine: Engine) -> None:
             edition = load_edition(session.edition)
             image = references(edition, architecture_of(engine)).grader
             environment = environment_of(session, edition, image, engine)
-            pool.fill(environment, {"predictor": most, "scorer": SCORER_NEEDS})
+            if is_over(session):
+                pool.drain(environment)
+            else:
+                pool.fill(environment, {"predictor": most, "scorer": SCORER_NEEDS})
 
 
 def renew(session: Session, engine: Engine, used: Iterable[str] = ()) -> None:

@@ -36,23 +36,35 @@ def attempting(section: Section, session: Session) -> Iterator[None]:
         yield
 
 
-def _refuse_if_over(section: Section, session: Session) -> None:
-    rules = session.rules
+def is_over(session: Session) -> bool:
+    """Say whether nothing more is graded: the exam was submitted, or its time is up."""
     with Ledger(session.ledger_path) as ledger:
-        now = clock(ledger, rules.seconds, datetime.now(UTC))
-        used = len(ledger.attempts(section.section))
-        submitted = bool(ledger.events(SUBMITTED))
-    if submitted:
-        raise ExamError(
+        return _ending(ledger, session.rules) is not None
+
+
+def _ending(ledger: Ledger, rules: Exam) -> ExamError | None:
+    """Return what to say to whoever still wants a grade; None while the exam goes on."""
+    if ledger.events(SUBMITTED):
+        return ExamError(
             f"The exam {rules.exam} has been submitted and is over: `exam submit` shows the "
             "result, another workspace begins another exam.",
             reason="submitted",
         )
-    if now.seconds_left == 0:
-        raise ExamError(
+    if clock(ledger, rules.seconds, datetime.now(UTC)).seconds_left == 0:
+        return ExamError(
             f"The time of the exam {rules.exam} is up: what was graded before counts.",
             reason="time_up",
         )
+    return None
+
+
+def _refuse_if_over(section: Section, session: Session) -> None:
+    rules = session.rules
+    with Ledger(session.ledger_path) as ledger:
+        ending = _ending(ledger, rules)
+        used = len(ledger.attempts(section.section))
+    if ending is not None:
+        raise ending
     if rules.attempts is not None and used >= rules.attempts:
         raise ExamError(
             f"Section {section.section} has had all {rules.attempts} attempts that the exam "

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from exam_cli.grading.predictor import predictor_needs
 from exam_cli.grading.scorer import SCORER_NEEDS
 from exam_cli.images.build import references
 from exam_cli.sections.catalog import shipped_section
+from exam_cli.session.ledger import Ledger
 from exam_cli.session.session import Session, start_session
 from exam_cli.sitting import leftovers
 from exam_cli.sitting.down import down
@@ -63,6 +65,27 @@ def test_a_predictor_and_a_scorer_wait_beside_the_workspace(
     fill(session, engine)
     fill(session, engine)
     assert roles(engine) == ["predictor", "scorer", "workspace"]
+
+
+def test_none_waits_once_the_exam_is_over(engine: FakeEngine, session: Session) -> None:
+    open_workspace(engine, session)
+    fill(session, engine)
+    with Ledger(session.ledger_path) as ledger:
+        ledger.append("submitted", {"total": 80})
+    fill(session, engine)
+    assert roles(engine) == ["workspace"]
+
+
+def test_none_waits_once_the_time_is_up(engine: FakeEngine, tmp_path: Path) -> None:
+    short = Exam(exam="short", duration="1m")
+    session = start_session(tmp_path / "workspace", short, "tf2.21", "cpu")
+    open_workspace(engine, session)
+    fill(session, engine)
+    assert roles(engine) == ["predictor", "scorer", "workspace"]
+    with Ledger(session.ledger_path, lambda: datetime.now(UTC) - timedelta(hours=1)) as ledger:
+        ledger.append("started", {})
+    fill(session, engine)
+    assert roles(engine) == ["workspace"]
 
 
 def test_down_leaves_nothing_and_a_late_fill_brings_nothing_back(
