@@ -6,7 +6,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -142,8 +142,10 @@ class Desk:
         """Return where this thread grades."""
         if not hasattr(self._local, "place"):
             environment = self._environment(self._connect())
-            if environment.engine.image(environment.image) is None:
+            image = environment.engine.image(environment.image)
+            if image is None:
                 raise ImageMissing("The grader image is not on this engine: run it again.")
+            environment = replace(environment, image_id=image.id)
             scorer = Server(environment, "scorer")
             with self._lock:
                 self._scorers.append(scorer)
