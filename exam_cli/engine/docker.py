@@ -175,7 +175,7 @@ class DockerEngine:
                 network_mode=spec.network,
                 read_only=spec.read_only,
                 cap_drop=["ALL"],
-                security_opt=["no-new-privileges"],
+                security_opt=_security(spec),
                 mem_limit=limits.memory_bytes,
                 memswap_limit=limits.memory_bytes,  # equal to memory: no swap
                 nano_cpus=int(limits.cpus * 1e9),
@@ -355,6 +355,12 @@ class DockerEngine:
         """Remove a named volume. Harmless when it is gone."""
         with contextlib.suppress(NotFound), _translated("remove a volume"):
             self._api.remove_volume(name, force=True)
+
+
+def _security(spec: ContainerSpec) -> list[str]:
+    # Over the interface the profile travels as text: only the `docker` command reads files.
+    profile = [] if spec.seccomp is None else [f"seccomp={spec.seccomp}"]
+    return ["no-new-privileges", *profile]
 
 
 def _ulimits(limits: Limits) -> list[Ulimit]:

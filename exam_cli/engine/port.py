@@ -51,6 +51,8 @@ class ContainerSpec:
         ports: container port -> host port on 127.0.0.1; 0 lets the engine choose.
         keep_log: whether the engine stores what the container prints.
         stdin: whether bytes will be sent to it.
+        seccomp: which of the kernel's calls it may make, as the engine's JSON; None for the
+            engine's own profile.
     """
 
     image: str
@@ -69,6 +71,7 @@ class ContainerSpec:
     mounts: Sequence[Mount] = ()
     ports: Mapping[int, int] = field(default_factory=dict)
     runtime: str | None = None
+    seccomp: str | None = None
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from exam_cli.engine.port import ContainerSpec, Engine, Limits
+from exam_cli.grading.seccomp import profile
 
 _PROGRAMS = "/opt/exam/programs"
 _NOBODY = "65534:65534"
@@ -78,7 +79,8 @@ class Environment:
         """Return the container of one of our programs.
 
         No mounts, no network, a read-only root, no capabilities, nobody's user: those are the
-        defaults of `ContainerSpec`. Everything that it may use up has a cap.
+        defaults of `ContainerSpec`. Everything that it may use up has a cap, and it makes only the
+        kernel's calls that it needs.
         """
         # Unbuffered: what a model printed is in the practice log however the process ends.
         command: Sequence[str] = (
@@ -103,4 +105,5 @@ class Environment:
             working_dir="/tmp",
             stdin=True,
             runtime=self.runtime,
+            seccomp=profile(forks="--serve" in arguments),
         )

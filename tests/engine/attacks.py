@@ -9,6 +9,7 @@ import contextlib
 import ctypes
 import gc
 import json
+import mmap
 import os
 import resource
 import signal
@@ -72,7 +73,8 @@ def fork_bomb(values):
 def leave_process_behind(values):
     """Leave a child that outlives this process if it can, and holds its streams."""
     if os.fork() == 0:
-        os.setsid()
+        with contextlib.suppress(OSError):
+            os.setsid()
         if os.fork() == 0:
             time.sleep(10**6)
         os._exit(0)
@@ -159,7 +161,7 @@ def look_around(values):
     """Report, as one line of JSON, all that can be seen and done from in here."""
     seen = {"uid": os.getuid(), "gid": os.getgid(), "groups": os.getgroups()}
     seen["environment"] = dict(os.environ)
-    seen["interfaces"] = [name for _, name in socket.if_nameindex()]
+    seen["interfaces"] = sorted(os.listdir("/sys/class/net"))
     with open("/proc/self/status") as file:
         status = dict(line.strip().split(":\t", 1) for line in file if ":\t" in line)
     seen["status"] = {key: status[key] for key in ("CapEff", "CapBnd", "NoNewPrivs", "Seccomp")}
@@ -174,10 +176,12 @@ def look_around(values):
             seen["writable"].append(place)
     seen["executable_tmp"] = False
     with contextlib.suppress(OSError):
-        with open("/tmp/run", "w") as file:
-            file.write("#!/bin/sh\nexit 0\n")
-        os.chmod("/tmp/run", 0o755)
-        seen["executable_tmp"] = os.spawnv(os.P_WAIT, "/tmp/run", ["/tmp/run"]) == 0
+        with open("/tmp/run", "wb+") as file:
+            file.write(bytes(4096))
+            file.flush()
+            os.chmod("/tmp/run", 0o755)
+            mmap.mmap(file.fileno(), 4096, prot=mmap.PROT_READ | mmap.PROT_EXEC).close()
+            seen["executable_tmp"] = True
     names = ["/var/run/docker.sock", "/run/docker.sock", "/vault", "/dev/shm"]
     names += ["/dev/mem", "/dev/kvm", "/dev/nvidia0", "/dev/vda", "/dev/sda"]
     seen["there"] = [name for name in names if os.path.lexists(name)]
@@ -229,7 +233,8 @@ def answer_ahead(values):
 def lie_in_wait(values):
     """Leave a process that takes what is asked next, and says something to it."""
     if os.fork() == 0:
-        os.setsid()
+        with contextlib.suppress(OSError):
+            os.setsid()
         if os.fork() == 0:
             for signum in range(1, 32):
                 with contextlib.suppress(OSError, ValueError):

@@ -21,6 +21,7 @@ from exam_cli.grading.grade import grade
 from exam_cli.grading.pool import fill, is_waiting
 from exam_cli.grading.predictor import predictor_needs
 from exam_cli.grading.scorer import SCORER_NEEDS
+from exam_cli.grading.seccomp import profile
 from exam_cli.grading.verdict import Verdict
 from exam_cli.sections.vault import DataSet, SectionData
 from tests.engine.models import Models
@@ -87,7 +88,7 @@ class TestFromOutside:
         host, config = inspected[role]["HostConfig"], inspected[role]["Config"]
         assert host["ReadonlyRootfs"] is True
         assert host["CapDrop"] == ["ALL"] and not host["CapAdd"]
-        assert host["SecurityOpt"] == ["no-new-privileges"]  # and so the engine's seccomp profile
+        assert host["SecurityOpt"] == ["no-new-privileges", f"seccomp={profile(forks=False)}"]
         assert config["User"] == "65534:65534"
 
     def test_all_that_it_can_use_up_is_capped(self, role: str, inspected: dict[str, Any]) -> None:

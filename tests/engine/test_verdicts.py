@@ -205,7 +205,7 @@ CASES = [
     rejected("timeout", "fork_bomb", predict_seconds=QUICK),
     rejected("timeout", "hang_up", predict_seconds=QUICK),
     rejected("out_of_memory", "eat_memory", says="1024 MB", memory_megabytes=1024),
-    scored("leave_process_behind"),
+    rejected("crashed", "leave_process_behind", prints=b"PermissionError"),
     scored("good_keras", score=2),
     # Hostile ones that write.
     rejected("crashed", "write_garbage", says="wrote into the channel"),
