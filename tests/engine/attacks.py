@@ -175,13 +175,12 @@ def look_around(values):
             file.write("x")
             seen["writable"].append(place)
     seen["executable_tmp"] = False
-    with contextlib.suppress(OSError):
-        with open("/tmp/run", "wb+") as file:
-            file.write(bytes(4096))
-            file.flush()
-            os.chmod("/tmp/run", 0o755)
-            mmap.mmap(file.fileno(), 4096, prot=mmap.PROT_READ | mmap.PROT_EXEC).close()
-            seen["executable_tmp"] = True
+    with contextlib.suppress(OSError), open("/tmp/run", "wb+") as file:
+        file.write(bytes(4096))
+        file.flush()
+        os.chmod("/tmp/run", 0o755)
+        mmap.mmap(file.fileno(), 4096, prot=mmap.PROT_READ | mmap.PROT_EXEC).close()
+        seen["executable_tmp"] = True
     names = ["/var/run/docker.sock", "/run/docker.sock", "/vault", "/dev/shm"]
     names += ["/dev/mem", "/dev/kvm", "/dev/nvidia0", "/dev/vda", "/dev/sda"]
     seen["there"] = [name for name in names if os.path.lexists(name)]
