@@ -352,7 +352,7 @@ class _PipeChannel:
                 view = view[os.write(pipe, view) :]
 
     def receive(self, timeout: float) -> tuple[Stream, bytes] | None:
-        """Return the next bytes and their stream, or None at the end of both."""
+        """Return the next bytes and their stream, or None once the process has ended."""
         deadline = time.monotonic() + timeout
         while self._open:
             ready = self._selector.select(max(0.0, deadline - time.monotonic()))
@@ -364,6 +364,11 @@ class _PipeChannel:
                 return key.data, data
             self._selector.unregister(key.fileobj)
             self._open -= 1
+        if self._process is not None:  # it may have closed its streams and run on
+            try:
+                self._process.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired as error:
+                raise TimeoutError(f"nothing came within {timeout:.1f} s") from error
         return None
 
     def __enter__(self) -> Self:

@@ -145,9 +145,11 @@ class Channel(Protocol):
         """Send all chunks, in order, in the background. Closes nothing."""
 
     def receive(self, timeout: float) -> tuple[Stream, bytes] | None:
-        """Return the next bytes and their stream, or None at the end of both.
+        """Return the next bytes and their stream, or None at the end.
 
-        Raises `TimeoutError` when nothing came within `timeout` seconds.
+        The end is that of the container, or of the engine: a program that closes its streams and
+        runs on has only fallen silent. Raises `TimeoutError` when nothing came within `timeout`
+        seconds.
         """
 
     def __enter__(self) -> Self: ...

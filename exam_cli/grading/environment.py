@@ -105,5 +105,5 @@ class Environment:
             working_dir="/tmp",
             stdin=True,
             runtime=self.runtime,
-            seccomp=profile(forks="--serve" in arguments),
+            seccomp=profile(forks="--serve" in arguments, gvisor=self.runtime == "runsc"),
         )

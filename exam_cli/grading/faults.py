@@ -11,6 +11,7 @@ from exam_cli.errors import OurFault
 from exam_cli.grading import shapes
 from exam_cli.grading.environment import Environment
 from exam_cli.grading.preflight import version_text
+from exam_cli.grading.seccomp import KILLED
 from exam_cli.grading.verdict import Rejection
 
 _DTYPES = frozenset(
@@ -68,15 +69,17 @@ def no_probabilities(kind: object, section: Section) -> Rejection:
 
 
 def ended(state: ContainerState | None, section: Section) -> Exception:
-    """The container ended without an answer: tell why by what the engine saw."""
+    """The container said no more: tell why by what the engine saw."""
     if state is None:
         return OurFault("The grader's container vanished during the grade: try again.")
     if state.out_of_memory:
         return _out_of_memory(section)
     if state.exit_code is None:
-        return Rejection(
-            "crashed", "The model closed the channel to the grader and went on: it must not."
-        )
+        # What the program closes, the engine keeps open: the line to the engine itself was cut.
+        return OurFault("The connection to the engine broke during the grade: try again.")
+    if state.exit_code == KILLED:
+        # No program can end so by itself, and from within a container its first cannot be killed.
+        return OurFault("The grader's container was killed from outside: try again.")
     return Rejection(
         "crashed",
         f"The model ended the grader's process (exit status {state.exit_code}) instead of "

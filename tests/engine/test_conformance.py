@@ -258,6 +258,19 @@ def test_waiting_times_out_while_it_runs(bench: Bench) -> None:
     assert state is not None and state.running
 
 
+def test_a_program_that_closes_its_streams_has_only_fallen_silent(bench: Bench) -> None:
+    script = "printf .; exec <&- >&- 2>&-; sleep 3"
+    container, channel = bench.talk(script)
+    with channel:
+        assert read_bytes(channel, 1) == b"."
+        with pytest.raises(TimeoutError):
+            channel.receive(0.5)
+        state = bench.engine.state(container)
+        assert state is not None and state.running
+        assert channel.receive(PATIENCE) is None
+    assert bench.engine.wait(container, PATIENCE).exit_code == 0
+
+
 def test_removing_a_running_container_ends_its_streams(bench: Bench) -> None:
     container, channel = bench.talk("echo up; exec sleep 60")
     with channel:

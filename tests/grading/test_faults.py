@@ -171,9 +171,7 @@ def state(*, running: bool = False, exit_code: int | None = 0, memory: bool = Fa
     [
         (state(exit_code=0), "crashed"),
         (state(exit_code=139), "crashed"),
-        (state(exit_code=137), "crashed"),
         (state(exit_code=137, memory=True), "out_of_memory"),
-        (state(running=True, exit_code=None), "crashed"),  # it closed its streams and went on
     ],
 )
 def test_an_end_without_an_answer_is_the_model_s(found: ContainerState, reason: str) -> None:
@@ -182,8 +180,16 @@ def test_an_end_without_an_answer_is_the_model_s(found: ContainerState, reason: 
     is_ours(blamed)
 
 
-def test_a_container_that_is_gone_is_ours() -> None:
-    assert isinstance(faults.ended(None, SECTIONS[0]), OurFault)
+@pytest.mark.parametrize(
+    "found",
+    [
+        None,  # somebody removed it
+        state(exit_code=137),  # somebody killed it, and not for its memory
+        state(running=True, exit_code=None),  # it runs on, so it is the engine that hung up
+    ],
+)
+def test_an_end_that_was_made_from_outside_is_ours(found: ContainerState | None) -> None:
+    assert isinstance(faults.ended(found, SECTIONS[0]), OurFault)
 
 
 def test_the_fixed_sentences() -> None:
