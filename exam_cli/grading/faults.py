@@ -129,15 +129,12 @@ def from_predictor(
 def _load_failed(
     detail: Mapping[str, Any], saved_with: str | None, environment: Environment
 ) -> Rejection:
-    saved = saved_with or version_text(detail.get("saved_with"))
-    if saved is not None and saved.split("+")[0] != environment.keras:
-        return Rejection(
-            "version_mismatch",
-            f"The model was saved by Keras {saved} and does not load in this edition's Keras "
-            f"{environment.keras}: where it was trained, run `pip install "
-            f"tensorflow=={environment.tensorflow} keras=={environment.keras}`, train and save "
-            "again.",
-        )
+    keras = saved_with or version_text(detail.get("saved_with"))
+    if keras is not None and keras.split("+")[0] != environment.keras:
+        return _mismatch("Keras", keras, environment.keras, environment)
+    tensorflow = version_text(detail.get("tensorflow"))
+    if tensorflow is not None and tensorflow.split("+")[0] != environment.tensorflow:
+        return _mismatch("TensorFlow", tensorflow, environment.tensorflow, environment)
     if detail.get("missing") == "serving_default":
         return Rejection(
             "load_failed",
@@ -148,10 +145,25 @@ def _load_failed(
             "load_failed",
             "The file holds weights without a model: save the whole model with `model.save`.",
         )
+    if "saved_with" in detail:  # HDF5, which holds no slices and operators between layers
+        return Rejection(
+            "load_failed",
+            "The model does not load from HDF5 in a fresh process: save it as model.keras, which "
+            "holds more, and check that with `keras.models.load_model`.",
+        )
     return Rejection(
         "load_failed",
         "The model does not load in a fresh process: use only layers that load without your own "
         "code, and check with `keras.models.load_model`.",
+    )
+
+
+def _mismatch(what: str, saved: str, here: str, environment: Environment) -> Rejection:
+    return Rejection(
+        "version_mismatch",
+        f"The model was saved by {what} {saved} and does not load in this edition's {what} {here}: "
+        "where it was trained, run `pip install "
+        f"tensorflow=={environment.tensorflow} keras=={environment.keras}`, train and save again.",
     )
 
 

@@ -91,17 +91,27 @@ def receive(directory):
 
 
 def about(path, kind):
-    """Return what an HDF5 file says of itself: who saved it, and whether it is a whole model."""
-    if kind != "h5":
-        return {}
+    """Return what a model that does not load says of itself: who saved it, and what it lacks."""
+    with contextlib.suppress(Exception):
+        if kind == "h5":
+            return about_hdf5(path)
+        if kind == "savedmodel":
+            from tensorflow.python.saved_model import loader_impl
+
+            graphs = loader_impl.parse_saved_model(path).meta_graphs
+            return {"tensorflow": graphs[0].meta_info_def.tensorflow_version}
+    return {}
+
+
+def about_hdf5(path):
+    """Return it for an HDF5 file."""
     import h5py
 
-    with contextlib.suppress(Exception), h5py.File(path, "r") as file:
+    with h5py.File(path, "r") as file:
         if "model_config" not in file.attrs:
             return {"missing": "model_config"}
         version = file.attrs.get("keras_version")
         return {"saved_with": version.decode() if isinstance(version, bytes) else version}
-    return {}
 
 
 def load(path, kind):
@@ -198,14 +208,13 @@ def work(directory, header, arrays):
     """Answer one request; return the answer's header and body."""
     kind = header["model"]["format"]
     path = str(Path(directory, header["model"]["root"]))
-    told = about(path, kind)
     try:
         predict, spec = load(path, kind)
     except (Fault, MemoryError):
         raise
     except Exception:
         traceback.print_exc()
-        raise Fault("load_failed", **told) from None
+        raise Fault("load_failed", **about(path, kind)) from None
     name = choose_input(header["contract"], spec)
     try:
         inputs = prepare(arrays[name], spec)

@@ -148,7 +148,7 @@ def hall(section: Section, place: Path, tmp_path: Path, data: DataSet) -> Iterat
         (folder / path.name).write_bytes(path.read_bytes())
 
     def stand_in(spec: ContainerSpec) -> Sequence[str]:
-        program, *arguments = spec.command[spec.command.index("-sEu") + 1 :]
+        program, *arguments = spec.command[spec.command.index("-su") + 1 :]
         assert Path(program).name in ("predictor.py", "scorer.py")
         return [sys.executable, "-sE", str(folder / Path(program).name), *arguments]
 
