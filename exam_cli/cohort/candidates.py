@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exam_cli.errors import ExamError
-from exam_cli.grading.intake import shown
+from exam_cli.grading.copying import shown
 
 ARCHIVES = (".tar.gz", ".tgz", ".tar", ".zip")
 _LONGEST_NAME = 100

@@ -10,7 +10,8 @@ from typing import Any, get_args
 
 from exam_cli.errors import OurFault
 from exam_cli.fetch.lockfile import sha256_of
-from exam_cli.grading.intake import Format, Submission, SubmittedFile, tree_line
+from exam_cli.grading.copying import tree_line
+from exam_cli.grading.intake import Format, Submission, SubmittedFile
 from exam_cli.grading.verdict import ModelRecord
 
 

@@ -6,15 +6,15 @@ that needs a real parser (HDF5, protocol buffers) waits for the predictor's cont
 
 from __future__ import annotations
 
-import io
 import json
-import os
 import re
+import stat
 import zipfile
 from pathlib import Path
 
 from exam_cli.config.section import Section
 from exam_cli.grading.intake import Submission
+from exam_cli.grading.small_reads import InSmallReads, TooMuchError
 from exam_cli.grading.verdict import Rejection
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -23,6 +23,7 @@ _MAX_MEMBERS = 2000
 _MAX_METADATA = 64 << 10
 _MAX_DIRECTORY = 1 << 20  # of the zip: 100 MB of it would take 20 s and 1 GB to read
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_KINDS = (0, stat.S_IFREG, stat.S_IFDIR)
 _UNPACKED_FACTOR = 4  # weights hardly compress; a bomb does
 _VERSION = re.compile(r"\d{1,4}(\.\d{1,6}){1,3}[a-z0-9.+-]{0,20}", re.ASCII)
 
@@ -86,14 +87,16 @@ def _keras_version(path: Path, submission: Submission, section: Section) -> str 
             f"{_name(submission)} is not a Keras model: save with `model.save('model.keras')`.",
         )
     try:
-        with _InSmallReads(path) as content, zipfile.ZipFile(content) as archive:
+        with InSmallReads(path, _MAX_DIRECTORY) as content, zipfile.ZipFile(content) as archive:
             members = archive.infolist()
             _check_members(members, submission, section)
+            for member in members:  # is it where the list says, and called so?
+                archive.open(member).close()
             with archive.open("metadata.json") as stream:
                 metadata = json.loads(stream.read(_MAX_METADATA))
     except Rejection:
         raise
-    except _TooMuchError:
+    except TooMuchError:
         raise _odd(submission) from None
     except Exception:
         # The zip reader raises a dozen kinds of errors on damaged files; all mean the same.
@@ -103,22 +106,6 @@ def _keras_version(path: Path, submission: Submission, section: Section) -> str 
             "whole if it comes from another machine.",
         ) from None
     return version_text(metadata.get("keras_version") if isinstance(metadata, dict) else None)
-
-
-class _TooMuchError(Exception):
-    """The zip reader asked for more than it needs of any model."""
-
-
-class _InSmallReads(io.FileIO):
-    """A file that is never read in large pieces: the zip reader takes its directory in one."""
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        """Return so many bytes, or all that are left; raise when that is more than a directory."""
-        left = max(0, os.fstat(self.fileno()).st_size - self.tell())
-        wanted = left if size is None or size < 0 else min(size, left)
-        if wanted > _MAX_DIRECTORY:
-            raise _TooMuchError
-        return super().read(wanted) or b""
 
 
 def _odd(submission: Submission) -> Rejection:
@@ -146,6 +133,7 @@ def _check_members(
         or any(name.startswith("/") or ".." in Path(name).parts for name in names)
         or any(member.flag_bits & 1 for member in members)
         or any(member.compress_type not in _COMPRESSIONS for member in members)
+        or any((member.external_attr >> 16) & 0o170000 not in _KINDS for member in members)
     )
     if odd:
         raise _odd(submission)

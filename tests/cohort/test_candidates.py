@@ -139,7 +139,7 @@ def test_a_bomb_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("exam_cli.cohort.archive._MAX_BYTES", 1 << 20)
     archive = zipped(tmp_path / "a.zip", ("1-regression/model.keras", bytes(8 << 20)))
     assert archive.stat().st_size < 20_000
-    with pytest.raises(ExamError, match="holds over"):
+    with pytest.raises(ExamError, match="unpacks to over 1 MB"):
         unpack(archive, tmp_path, SECTIONS)
 
 

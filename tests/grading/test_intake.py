@@ -15,7 +15,8 @@ import pytest
 
 from exam_cli.config.section import Section
 from exam_cli.grading import intake
-from exam_cli.grading.intake import Submission, shown, take
+from exam_cli.grading.copying import shown
+from exam_cli.grading.intake import Submission, take
 from exam_cli.grading.verdict import Rejection
 from tests.grading.conftest import HDF5, keras_bytes
 from tests.session.conftest import ordinary_user
