@@ -24,7 +24,7 @@ _MAX_MEMBERS = 20_000
 _MAX_BYTES = 4 << 30
 _FREE_BYTES = 256 << 20  # and what unpacks to more than this and
 _MOST_RATIO = 20  # so many times the archive is a bomb: weights hardly compress
-_MAX_DEPTH = 40
+_MAX_DEPTH = 20
 _MAX_PART = 255  # bytes of a name, as file systems have it
 _MAX_LIST = 4 << 20  # bytes of a zip's list of members
 _PIECE = 1 << 20
@@ -49,7 +49,7 @@ def unpack(archive: Path, to: Path, directories: Iterable[str]) -> None:
 
     All may lie in one directory more, as when a directory was packed and not what is in it.
     Raises `ExamError` with a sentence about the archive, `to` is then half filled; `OSError` when
-    there cannot be written.
+    nothing can be written there.
     """
     wanted = frozenset(directories)
     left = limit = _limit(archive)

@@ -29,7 +29,7 @@ KNOWN: Mapping[str, tuple[Format, ...]] = {
     "inputs carried out": MODELS,
     "left behind": MODELS,
     "swapped while graded": ("directory",),
-    "odd names and files": ("directory", "archive"),
+    "odd names and files": ("keras", "directory", "archive"),
     "score as an oracle": (),
     "answers learnt by heart": (),
     "holes of the runtime": (),
@@ -51,6 +51,7 @@ class Attack:
         limits: changes of the section's limits.
         make: for files: put the submission into the directory given, which is the section's; the
             second argument is the file of an honest model of that section in .keras.
+        honest: whether an honest model comes in an odd way: it is scored as ever.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Attack:
     prints: bytes = b""
     limits: Mapping[str, int] = field(default_factory=dict)
     make: Callable[[Path, Path], None] | None = None
+    honest: bool = False
 
     @property
     def id(self) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import tarfile
+import tempfile
 import zipfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from exam_cli.cohort.archive import unpack
 from exam_cli.cohort.candidates import call_the_roll
@@ -153,3 +157,24 @@ def test_an_archive_that_is_none_or_cut_off(tmp_path: Path, kind: str) -> None:
     (tmp_path / kind).write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ExamError, match="cannot be read"):
         unpack(tmp_path / kind, tmp_path / "to", SECTIONS)
+
+
+@given(st.data())
+@pytest.mark.parametrize("kind", ["a.zip", "a.tar", "a.tar.gz"])
+def test_no_damage_raises_anything_else(kind: str, data: st.DataObject) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        make = zipped if kind.endswith("zip") else tar
+        members = [("1-regression/model.keras", b"one" * 200), ("4-nlp/saved/x", b"two")]
+        archive = make(Path(name, kind), *members)
+        content = bytearray(archive.read_bytes())
+        for _ in range(data.draw(st.integers(1, 6))):
+            content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+        archive.write_bytes(content)
+        with contextlib.suppress(ExamError):
+            unpack(archive, Path(name, "to"), SECTIONS)
+
+
+def test_a_disk_that_cannot_be_written_is_not_the_archive_s_fault(tmp_path: Path) -> None:
+    archive = zipped(tmp_path / "a.zip", ("1-regression/model.keras", b"one"))
+    with pytest.raises(OSError):
+        unpack(archive, Path("/proc/self/no/such/place"), SECTIONS)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from exam_cli.config.section import Section
-from exam_cli.grading import intake
+from exam_cli.grading import copying, intake
 from exam_cli.grading.copying import shown
 from exam_cli.grading.intake import Submission, take
 from exam_cli.grading.verdict import Rejection
@@ -541,3 +541,50 @@ def test_a_file_that_is_being_saved_is_waited_for(
     taken = grab()
     assert taken.files[0].path.read_bytes() == b"the whole model"
     assert taken.record.sha256 == real(b"the whole model").hexdigest()
+
+
+def test_a_directory_that_is_swapped_for_a_link_leads_nowhere(
+    grab: Callable[[], Submission], place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (place / "model.keras").write_bytes(b"own")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "model.keras").write_bytes(b"another's")
+    real = intake._snapshot
+
+    def swap_first(*arguments: object) -> Submission:
+        place.rename(tmp_path / "away")
+        place.symlink_to(tmp_path / "other")
+        return real(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(intake, "_snapshot", swap_first)
+    assert grab().files[0].path.read_bytes() == b"own"
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link"])
+def test_a_directory_inside_that_is_swapped_is_neither_followed_nor_waited_for(
+    refused: Callable[[str], str],
+    place: Path,
+    saved_model: MakeModel,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+) -> None:
+    variables = saved_model(place / "model") / "variables"
+    real = copying._opened_inside
+
+    def swap_first(parent: int, name: str, called: str) -> object:
+        if name == "variables":
+            variables.rename(variables.with_name(".away"))
+            os.mkfifo(variables) if kind == "pipe" else variables.symlink_to("/etc")
+        return real(parent, name, called)
+
+    monkeypatch.setattr(copying, "_opened_inside", swap_first)
+    assert "model/variables is a link or a special file" in refused("unsafe_path")
+
+
+def test_a_section_of_very_many_files_is_no_burden(
+    grab: Callable[[], Submission], place: Path
+) -> None:
+    for number in range(3000):
+        (place / f"{number}.png").touch()
+    (place / "model.keras").write_bytes(b"x")
+    assert grab().format == "keras"
