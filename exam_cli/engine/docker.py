@@ -18,6 +18,7 @@ from exam_cli.engine import docker_client
 from exam_cli.engine.docker_channel import DockerChannel
 from exam_cli.engine.port import (
     Channel,
+    Component,
     ContainerSpec,
     ContainerState,
     EngineInfo,
@@ -29,6 +30,13 @@ from exam_cli.engine.port import (
 from exam_cli.errors import DiskFull, EngineUnreachable, ImageMissing, OurFault
 
 _HTTP_TIMEOUT = 120
+# What the engine calls the limits that its kernel knows.
+_CAPS = {
+    "memory": ("MemoryLimit",),
+    "swap": ("SwapLimit",),
+    "cpu": ("CpuCfsPeriod", "CpuCfsQuota"),
+    "processes": ("PidsLimit",),
+}
 # The words of a list of containers for what `ContainerState` calls running, and for what has ended.
 _RUNNING = ("running", "paused", "restarting")
 _ENDED = ("exited", "dead", "removing")
@@ -108,15 +116,31 @@ class DockerEngine:
         """Describe the engine."""
         with _translated("describe itself"):
             info = self._api.info()
+        # Each is "name=seccomp,profile=default", say; the oldest engines said just "seccomp".
+        options = (str(one).split(",")[0] for one in info.get("SecurityOptions") or ())
+        security = frozenset(one.removeprefix("name=") for one in options)
         return EngineInfo(
             version=info["ServerVersion"],
             architecture=info["Architecture"],
             cpus=info["NCPU"],
             memory_bytes=info["MemTotal"],
             cgroup_version=info.get("CgroupVersion", "1"),
-            rootless=any("rootless" in option for option in info.get("SecurityOptions") or ()),
+            rootless="rootless" in security,
             runtimes=sorted(info.get("Runtimes") or ()),
             root_directory=info.get("DockerRootDir", ""),
+            caps=frozenset(cap for cap, words in _CAPS.items() if all(map(info.get, words))),
+            security=security,
+            components={
+                one["Name"]: Component(
+                    one["Version"], (one.get("Details") or {}).get("GitCommit", "")
+                )
+                for one in self._api.told.get("Components") or ()
+            },
+            host=info.get("Name", ""),
+            kernel=info.get("KernelVersion", ""),
+            operating_system=info.get("OperatingSystem", ""),
+            default_runtime=info.get("DefaultRuntime", ""),
+            live_restore=bool(info.get("LiveRestoreEnabled")),
         )
 
     def architecture(self) -> str:

@@ -24,6 +24,7 @@ from typing import IO, Self
 
 from exam_cli.engine.port import (
     Channel,
+    Component,
     ContainerSpec,
     ContainerState,
     EngineInfo,
@@ -35,6 +36,30 @@ from exam_cli.engine.port import (
 from exam_cli.errors import EngineUnreachable, ImageMissing, OurFault
 
 Program = Callable[[ContainerSpec], Sequence[str]]
+
+# An engine with every wall but gVisor.
+ABOUT = EngineInfo(
+    version="99.0.0",
+    architecture="x86_64",
+    cpus=2,
+    memory_bytes=8 << 30,
+    cgroup_version="2",
+    rootless=False,
+    runtimes=("runc",),
+    root_directory="/",
+    caps=frozenset({"memory", "swap", "cpu", "processes"}),
+    security=frozenset({"seccomp", "apparmor", "userns", "cgroupns"}),
+    components={
+        "Engine": Component("99.0.0"),
+        "containerd": Component("99.0.0"),
+        "runc": Component("99.0.0"),
+    },
+    host="fake",
+    kernel="99.0.0",
+    operating_system="none",
+    default_runtime="runc",
+    live_restore=True,
+)
 
 
 @dataclass
@@ -55,11 +80,13 @@ class FakeEngine:
         program: maps a specification to the command that stands in for it on this machine; by
             default the specification's own command.
         reachable: False makes every call raise `EngineUnreachable`.
+        about: what it says of itself.
     """
 
     known: set[str] = field(default_factory=lambda: {"test:base"})
     program: Program = lambda spec: spec.command
     reachable: bool = True
+    about: EngineInfo = ABOUT
     created: list[ContainerSpec] = field(default_factory=list)
     _containers: dict[str, _Container] = field(default_factory=dict)
     _ids: Iterator[int] = field(default_factory=itertools.count)
@@ -72,7 +99,7 @@ class FakeEngine:
     def info(self) -> EngineInfo:
         """Describe the engine."""
         self._answer()
-        return EngineInfo("fake", "x86_64", 2, 8 << 30, "2", False, ("runc",), "/")
+        return self.about
 
     def architecture(self) -> str:
         """Return what `info` says."""

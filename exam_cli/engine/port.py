@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -112,8 +112,28 @@ class ImageInfo:
 
 
 @dataclass(frozen=True)
+class Component:
+    """A program that the engine stands on, itself included.
+
+    `build` is what the packager calls it: a commit, or the whole version of a Debian package.
+    """
+
+    version: str
+    build: str = ""
+
+
+@dataclass(frozen=True)
 class EngineInfo:
-    """The engine itself, as `exam doctor` shows it."""
+    """The engine itself, as `exam doctor` shows it.
+
+    Args:
+        caps: which of "memory", "swap", "cpu" and "processes" the engine can limit.
+        security: what it offers, by its own names: "seccomp", "apparmor", "selinux", "userns",
+            "rootless", "cgroupns".
+        components: by name, "Engine", "containerd" and "runc" among them.
+        host: the name of the machine that it runs on, and the release of that one's `kernel`.
+        live_restore: whether containers live on while it is restarted.
+    """
 
     version: str
     architecture: str
@@ -123,6 +143,14 @@ class EngineInfo:
     rootless: bool
     runtimes: Sequence[str]
     root_directory: str
+    caps: Collection[str] = ()
+    security: Collection[str] = ()
+    components: Mapping[str, Component] = field(default_factory=dict)
+    host: str = ""
+    kernel: str = ""
+    operating_system: str = ""
+    default_runtime: str = ""
+    live_restore: bool = False
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,9 @@ from exam_cli.files import free_bytes
 from exam_cli.images.build import architecture_of, present, references
 from exam_cli.paths import cache_dir, data_dir
 from exam_cli.session.record import all_sessions
-from exam_cli.sitting import leftovers
+from exam_cli.sitting import holes, leftovers
+from exam_cli.sitting.holes import Looked
+from exam_cli.sitting.walls import walls
 
 _DISK_BYTES = 8 << 30
 _MEMORY_BYTES = 5 << 30  # a predictor of 3 GB, a scorer, and a workspace that idles
@@ -42,7 +44,10 @@ def examine(connect: Callable[[], Engine]) -> list[Finding]:
     findings = [*_engine(info), *findings]
     try:
         edition = load_edition(DEFAULT_EDITION)
-        images = present(engine, references(edition, architecture_of(engine)))
+        architecture = architecture_of(engine)
+        for looked in holes.of_edition(edition, architecture):
+            findings += _holes(looked)
+        images = present(engine, references(edition, architecture))
         missing = sorted(role for role, image in images.items() if image is None)
         text = f"{DEFAULT_EDITION}: " + (
             f"no {' and no '.join(missing)} image yet: `exam up` builds it" if missing else "here"
@@ -68,16 +73,8 @@ def _engine(info: EngineInfo) -> Iterator[Finding]:
     yield Finding(
         "engine",
         version >= _TOO_OLD,
-        f"Docker {info.version} on {info.architecture}"
+        f"Docker {info.version} on {info.architecture}, {info.operating_system}"
         + ("" if version >= _TOO_OLD else ": too old, install 20.10 or newer"),
-    )
-    caps = not (info.rootless and info.cgroup_version == "1")
-    yield Finding(
-        "caps",
-        caps,
-        f"memory, CPU and process limits hold (cgroup v{info.cgroup_version})"
-        if caps
-        else "a rootless engine on cgroup v1 ignores limits: boot with cgroup v2, or use root",
     )
     enough = info.memory_bytes >= _MEMORY_BYTES
     yield Finding(
@@ -87,13 +84,41 @@ def _engine(info: EngineInfo) -> Iterator[Finding]:
         + ("" if enough else f": give it {_MEMORY_BYTES >> 30} GB"),
     )
     yield Finding(
-        "second wall",
-        "runsc" in info.runtimes,
-        "gVisor (runsc) is there"
-        if "runsc" in info.runtimes
-        else "no gVisor (runsc): grading rests on the kernel and runc alone",
+        "restart",
+        info.live_restore,
+        "containers live on while the engine restarts"
+        if info.live_restore
+        else "when the engine restarts, workspaces end and are started again by `exam up`: to "
+        'prevent that, add "live-restore": true to /etc/docker/daemon.json',
         needed=False,
     )
+    for wall in walls(info):
+        topic = wall.name.replace("_", " ")
+        yield Finding(topic, wall.there, wall.text, needed=wall.needed)
+    for looked in holes.of_engine(info):
+        yield from _holes(looked)
+
+
+def _holes(looked: Looked) -> Iterator[Finding]:
+    """Yield one line for each hole that is open, and one that names the others."""
+    topic = looked.component
+    for one in looked.open:
+        text = f"{looked.version} has {one.id}. {one.text} Mended in {one.upgrade}"
+        text += "." if topic in holes.WHEELS else ", and maybe in an update of your distribution."
+        yield Finding(topic, False, text, needed=False)
+    if looked.unknown:
+        text = (
+            f"{looked.version} does not tell whether it has "
+            f"{', '.join(one.id for one in looked.unknown)}: keep your distribution's updates"
+        )
+        yield Finding(topic, False, text, needed=False)
+    others = [
+        f"{one.id} (mended by Debian in {one.debian})" if one in looked.by_debian else one.id
+        for one in looked.mended
+    ]
+    if others:
+        text = f"{looked.version} does not have {', '.join(others)}"
+        yield Finding(topic, True, text, needed=False)
 
 
 def _disk() -> Iterator[Finding]:

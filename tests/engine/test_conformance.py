@@ -130,6 +130,16 @@ def test_an_image_that_is_not_here_is_none_and_never_pulled(bench: Bench) -> Non
 def test_the_engine_describes_itself(bench: Bench) -> None:
     info = bench.engine.info()
     assert info.version and info.cpus > 0 and info.memory_bytes > 1 << 30
+    assert info.host and info.kernel and info.operating_system
+    assert (
+        {"memory", "cpu", "processes"} <= set(info.caps) <= {"memory", "cpu", "processes", "swap"}
+    )
+    assert "seccomp" in info.security and not any("=" in name for name in info.security)
+    assert info.rootless == ("rootless" in info.security)
+    assert {"Engine", "containerd", "runc"} <= set(info.components)
+    assert info.components["Engine"].version == info.version
+    assert all(one.version for one in info.components.values())
+    assert info.default_runtime in info.runtimes
     assert architecture_of(bench.engine) in ("x86_64", "aarch64")
 
 
