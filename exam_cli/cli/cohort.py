@@ -8,7 +8,7 @@ from typing import Literal
 
 import click
 
-from exam_cli.cli.common import connect, json_option
+from exam_cli.cli.common import connect, json_option, official_option
 
 
 @click.group()
@@ -46,6 +46,7 @@ def command() -> None:
     type=click.IntRange(1, 256),
     help="Gradings at a time; by default what cores and memory allow.",
 )
+@official_option
 @json_option
 @click.pass_context
 def grade(
@@ -56,6 +57,7 @@ def grade(
     which: str,
     edition: str,
     workers: int | None,
+    official: bool,
     as_json: bool,
 ) -> None:
     """Grade the work of everybody who has a directory, or an archive, in DIR.
@@ -74,7 +76,7 @@ def grade(
     from exam_cli.reports.cohort import page
 
     chosen: Literal["probe", "final"] = "probe" if which == "probe" else "final"
-    order = Order(directory, out, load_exam(exam), load_edition(edition), chosen, workers)
+    order = Order(directory, out, load_exam(exam), load_edition(edition), chosen, workers, official)
     with showing_progress(quiet=as_json) as progress:
         graded = grade_cohort(order, connect, progress)
     rows = rows_of(graded)

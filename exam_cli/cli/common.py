@@ -17,6 +17,17 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 
+official_option = click.option(
+    "--official",
+    is_flag=True,
+    help="Refuse unless every wall that the exam requires is seen to stand; nothing that a model "
+    "prints is shown or kept.",
+)
+supervised_option = click.option(
+    "--supervised", is_flag=True, help="Show and keep nothing that a model prints."
+)
+
+
 def workspace_option(command: _F) -> _F:
     """Add `--workspace`."""
     option = click.option(

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from exam_cli.cli.common import connect, current_session, json_option, workspace_option
+from exam_cli.cli.common import (
+    connect,
+    current_session,
+    json_option,
+    official_option,
+    workspace_option,
+)
 
 if TYPE_CHECKING:
     from exam_cli.sitting.submit import Final, Result
@@ -17,8 +23,9 @@ if TYPE_CHECKING:
 @click.command()
 @workspace_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@official_option
 @json_option
-def command(workspace: Path | None, yes: bool, as_json: bool) -> None:
+def command(workspace: Path | None, yes: bool, official: bool, as_json: bool) -> None:
     """End the exam: grade the model that counts in each section on the final set, and add up.
 
     After that nothing can be graded any more. Once submitted, it shows the result again.
@@ -35,7 +42,7 @@ def command(workspace: Path | None, yes: bool, as_json: bool) -> None:
                 click.echo(line, err=True)
             click.confirm("End the exam and submit these?", abort=True, err=True)
         with showing_progress(quiet=as_json) as progress:
-            done = submit(session, connect, progress)
+            done = submit(session, connect, progress, official)
     if as_json:
         click.echo(json.dumps(told(done), ensure_ascii=False))
     else:

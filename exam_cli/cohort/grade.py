@@ -24,6 +24,7 @@ from exam_cli.engine.port import Engine
 from exam_cli.errors import ExamError
 from exam_cli.files import locked, write_file
 from exam_cli.grading.environment import Environment
+from exam_cli.grading.official import behind_walls
 from exam_cli.grading.predictor import predictor_needs
 from exam_cli.grading.scorer import SCORER_NEEDS
 from exam_cli.images.build import architecture_of, ensure_images
@@ -44,6 +45,7 @@ class Order:
     edition: Edition
     which: SetName = "final"
     workers: int | None = None
+    official: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,9 @@ class Graded:
 def grade_cohort(order: Order, connect: Callable[[], Engine], progress: Progress) -> Graded:
     """Grade everybody; a second call goes on where the first was stopped.
 
-    Raises `ExamError` for a directory without candidates or a machine without room for one worker,
-    and `OurFault` when the engine fails: whatever was graded until then is in the book.
+    Raises `ExamError` for a directory without candidates, a machine without room for one worker,
+    or official grading that lacks a wall, and `OurFault` when the engine fails: whatever was graded
+    until then is in the book.
     """
     roll = call_the_roll(order.directory)
     sections = tuple(sections_of(order.exam))
@@ -78,13 +81,15 @@ def grade_cohort(order: Order, connect: Callable[[], Engine], progress: Progress
         for state in engine.find(labels):
             engine.remove(state.id)  # of a grading of this very cohort that was killed
         sets = _hidden_sets(order, sections, engine, images.workspace, progress)
-        context = _key(
-            json.dumps(
-                [images.grader, order.which, *(one.sha256 for one in sets.values())], sort_keys=True
-            )
-        )
+        # What was not graded officially is graded again where that is asked for.
+        official = ["official"] if order.official else []
+        hashes = [one.sha256 for one in sets.values()]
+        context = _key(json.dumps([images.grader, order.which, *official, *hashes]))
         with closing(Book(order.out / "grades.jsonl", context)) as book:
             environment = partial(_environment, order, images.grader, labels)
+            if order.official:
+                walls = behind_walls(environment(engine), order.exam.walls).walls
+                environment = partial(environment, walls=walls)
             desk = Desk(order.out, sections, sets, environment, connect, book)
             lines = _all_of_them(desk, roll, workers, progress)
         return Graded(order.exam, sections, roll, lines, desk.fresh, workers)
@@ -147,7 +152,13 @@ def _hidden_sets(
     return found
 
 
-def _environment(order: Order, image: str, labels: dict[str, str], engine: Engine) -> Environment:
+def _environment(
+    order: Order,
+    image: str,
+    labels: dict[str, str],
+    engine: Engine,
+    walls: tuple[str, ...] = (),
+) -> Environment:
     edition = order.edition
     return Environment(
         engine=engine,
@@ -158,6 +169,7 @@ def _environment(order: Order, image: str, labels: dict[str, str], engine: Engin
         keras=edition.keras,
         runtime=order.exam.runtime,
         labels=labels,
+        walls=walls,
     )
 
 

@@ -15,6 +15,9 @@ from exam_cli.paths import resource
 
 Feedback = Literal["scores", "summary", "full"]
 Counting = Literal["last", "best"]
+Wall = Literal[
+    "caps", "no_new_privileges", "seccomp", "access_control", "user_namespaces", "gvisor"
+]
 
 _DURATION = re.compile(r"(?:(\d{1,3})h)?(?:(\d{1,4})m)?")
 _FORM = Annotated[str, Like("[a-z]", "one small letter")]
@@ -65,6 +68,7 @@ class Exam:
         supervised: whether what a model prints is thrown away instead of kept in a log.
         runtime: the engine's runtime that models are loaded under, such as runsc for gVisor; None
             for the engine's default.
+        walls: what must stand around a model, beyond what always must, in official grading.
         form: of the sections that name none.
         sections: None for all that there are.
     """
@@ -79,6 +83,7 @@ class Exam:
     seed: Annotated[str, Length(12)] | None = None
     supervised: bool = False
     runtime: Annotated[str, _WORD] | None = None
+    walls: tuple[Wall, ...] = ()
     form: _FORM = "a"
     sections: Annotated[tuple[Choice, ...], Length(1)] | None = None
 
@@ -87,6 +92,8 @@ class Exam:
         twice = sorted({number for number in numbers if numbers.count(number) > 1})
         if twice:
             raise ValueError(f"`sections` has {twice[0]} more than once: choose one form of it")
+        if "gvisor" in self.walls and self.runtime != "runsc":
+            raise ValueError("`walls` asks for gvisor: say `runtime: runsc`, too")
 
     @property
     def seed_bytes(self) -> bytes | None:

@@ -47,6 +47,7 @@ class Environment:
         runtime: the engine's runtime; None for its default.
         labels: put on every container, so that they can be found again.
         image_id: identity of that image, where it is known already.
+        walls: names of those that were seen to stand, in official grading.
         used: takes the containers that have answered, for the caller to remove when nobody waits
             for it; None has each removed as soon as it is done with.
     """
@@ -60,6 +61,7 @@ class Environment:
     runtime: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     image_id: str | None = None
+    walls: tuple[str, ...] = ()
     used: list[str] | None = None
 
     def discard(self, container: str) -> None:
@@ -69,9 +71,10 @@ class Environment:
         else:
             self.used.append(container)
 
-    def isolation(self) -> dict[str, str]:
+    def isolation(self) -> dict[str, Any]:
         """Return the `isolation` object of `exam grade --json`."""
-        return {"runtime": self.runtime or "runc", "network": "none"}
+        official = {"walls": list(self.walls)} if self.walls else {}
+        return {"runtime": self.runtime or "runc", "network": "none", **official}
 
     def describe(self, versions: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Return the `environment` object of `exam grade --json`; `versions` as the image told."""

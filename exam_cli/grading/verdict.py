@@ -135,7 +135,7 @@ class Verdict:
     section: int
     slug: str
     environment: Mapping[str, Any]
-    isolation: Mapping[str, str]
+    isolation: Mapping[str, Any]
     status: Status = "failed"
     reason: str | None = "internal"
     message: str = ""

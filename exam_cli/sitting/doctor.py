@@ -11,12 +11,12 @@ from exam_cli.config.edition import DEFAULT_EDITION, load_edition
 from exam_cli.engine.port import Engine, EngineInfo
 from exam_cli.errors import ExamError
 from exam_cli.files import free_bytes
+from exam_cli.grading.walls import walls
 from exam_cli.images.build import architecture_of, present, references
 from exam_cli.paths import cache_dir, data_dir
 from exam_cli.session.record import all_sessions
 from exam_cli.sitting import holes, leftovers
 from exam_cli.sitting.holes import Looked
-from exam_cli.sitting.walls import walls
 
 _DISK_BYTES = 8 << 30
 _MEMORY_BYTES = 5 << 30  # a predictor of 3 GB, a scorer, and a workspace that idles

@@ -16,7 +16,9 @@ from exam_cli.errors import ImageMissing, OurFault
 from exam_cli.grading.environment import Environment
 from exam_cli.grading.grade import check, grade
 from exam_cli.grading.intake import take
+from exam_cli.grading.official import behind_walls
 from exam_cli.grading.shapes import Other
+from exam_cli.grading.silent import silenced
 from exam_cli.grading.verdict import Rejection, Verdict
 from exam_cli.images.build import architecture_of, references
 from exam_cli.sections.catalog import sections_of
@@ -25,6 +27,22 @@ from exam_cli.session.ledger import Ledger
 from exam_cli.session.session import Session
 from exam_cli.sitting import leftovers
 from exam_cli.sitting.rules import attempting
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a grading is made, whatever the exam itself asks for.
+
+    Args:
+        supervised: whether nothing that the model says is shown or kept.
+        official: whether it is made only behind walls that were seen to stand; it is supervised.
+    """
+
+    supervised: bool = False
+    official: bool = False
+
+
+USUAL = Manner()
 
 
 @dataclass(frozen=True)
@@ -41,6 +59,7 @@ def grade_section(
     session: Session,
     connect: Callable[[], Engine],
     used: list[str] | None = None,
+    manner: Manner = USUAL,
 ) -> Graded:
     """Grade the model in a section's directory and record the result.
 
@@ -50,12 +69,14 @@ def grade_section(
         connect: returns the engine; its failure becomes a verdict like any other of ours.
         used: takes the containers that are left to remove, see `Environment`; also when this
             raises.
+        manner: beyond what the exam says.
 
     A rejection without a model to grade, and a failure of ours, are recorded but are no attempts.
-    Raises `ExamError` when the exam's rules allow no attempt any more.
+    Raises `ExamError` when the exam's rules allow no attempt any more, or when official grading
+    lacks a wall.
     """
     with attempting(section, session):
-        verdict = _verdict(section, session, connect, "probe", session.snapshots, used)
+        verdict = _verdict(section, session, connect, "probe", session.snapshots, used, manner)
         log = _keep_log(verdict, session)
         attempt = _record(verdict, session)
     return Graded(verdict, attempt, log)
@@ -66,13 +87,14 @@ def check_section(
     session: Session,
     connect: Callable[[], Engine],
     used: list[str] | None = None,
+    manner: Manner = USUAL,
 ) -> Graded:
     """Check the model in a section's directory on public inputs; record nothing, keep no copy.
 
     Arguments as for `grade_section`.
     """
     with tempfile.TemporaryDirectory() as snapshots:
-        verdict = _verdict(section, session, connect, "sample", Path(snapshots), used)
+        verdict = _verdict(section, session, connect, "sample", Path(snapshots), used, manner)
     return Graded(verdict, None, _keep_log(verdict, session))
 
 
@@ -83,6 +105,7 @@ def _verdict(
     which: SetName,
     snapshots: Path,
     used: list[str] | None,
+    manner: Manner,
 ) -> Verdict:
     started = time.monotonic()
     edition = load_edition(session.edition)
@@ -104,12 +127,17 @@ def _verdict(
         verdict = replace(verdict, model=submission.record)
         engine = connect()
         leftovers.clear(session, engine)
-        data, environment = data_and_environment(section, session, edition, engine)
+        data, environment = data_and_environment(section, session, edition, engine, manner.official)
         environment = replace(environment, used=used)
         judge = check if which == "sample" else grade
         others = _others(section, session)
         with leftovers.grading(session):
             verdict = judge(submission, section, data.sets[which], environment, others)
+        if manner.supervised or manner.official or session.rules.supervised:
+            public = which == "sample"
+            verdict = (
+                replace(verdict, printed=b"") if public else silenced(verdict, section, environment)
+            )
     except Rejection as rejection:
         verdict = verdict.rejected(rejection)
     except OurFault as fault:
@@ -125,12 +153,17 @@ def _others(section: Section, session: Session) -> Iterator[Other]:
 
 
 def data_and_environment(
-    section: Section, session: Session, edition: Edition, engine: Engine
+    section: Section, session: Session, edition: Edition, engine: Engine, official: bool = False
 ) -> tuple[SectionData, Environment]:
-    """Return a section's data and where it is graded. Raises what `environment_of` raises."""
+    """Return a section's data and where it is graded.
+
+    Raises what `environment_of` raises, and `WallsMissing` where grading is `official`.
+    """
     architecture = architecture_of(engine)
     images = references(edition, architecture)
     environment = environment_of(session, edition, images.grader, engine)
+    if official:
+        environment = behind_walls(environment, session.rules.walls)
     data = section_data(
         section,
         session.seed,
@@ -184,7 +217,7 @@ def _record(verdict: Verdict, session: Session) -> int | None:
 
 def _keep_log(verdict: Verdict, session: Session) -> Path | None:
     """Keep what the model printed, for practice; never shown, only pointed to."""
-    if session.rules.supervised or not verdict.printed.strip():
+    if not verdict.printed.strip():
         return None
     directory = session.directory / "logs"
     directory.mkdir(exist_ok=True, mode=0o700)

@@ -15,6 +15,7 @@ from exam_cli.errors import ExamError, OurFault
 from exam_cli.files import locked
 from exam_cli.grading.grade import grade
 from exam_cli.grading.kept import kept
+from exam_cli.grading.silent import silenced
 from exam_cli.grading.verdict import Verdict
 from exam_cli.progress import Progress
 from exam_cli.sections.catalog import sections_of
@@ -81,13 +82,15 @@ def standing(session: Session) -> list[Final]:
         ]
 
 
-def submit(session: Session, connect: Callable[[], Engine], progress: Progress) -> Result:
+def submit(
+    session: Session, connect: Callable[[], Engine], progress: Progress, official: bool = False
+) -> Result:
     """Grade what counts on the final set, and end the exam with one durable row.
 
     All sections are graded before anything is written: killed in between, nothing is submitted, and
     the next `exam submit` begins again. An exam that has ended stays as it is.
-    Raises `ExamError`, and `OurFault` when a model cannot be graded for a reason that is not its
-    own: then nothing is submitted.
+    Raises `ExamError`, also when `official` grading lacks a wall, and `OurFault` when a model
+    cannot be graded for a reason that is not its own: then nothing is submitted.
     """
     with locked(session.directory / "submit.lock"):
         if (done := result(session)) is not None:
@@ -101,7 +104,7 @@ def submit(session: Session, connect: Callable[[], Engine], progress: Progress) 
         progress.step("Final grades", len(standings))
         finals = []
         for one in standings:
-            finals.append(replace(one, grade=_final_grade(one, session, connect)))
+            finals.append(replace(one, grade=_final_grade(one, session, connect, official)))
             progress.advance(len(finals))
         points = total([(one.section.weight, {"score": one.score}) for one in finals])
         rules = session.rules
@@ -119,7 +122,7 @@ def submit(session: Session, connect: Callable[[], Engine], progress: Progress) 
 
 
 def _final_grade(
-    standing: Final, session: Session, connect: Callable[[], Engine]
+    standing: Final, session: Session, connect: Callable[[], Engine], official: bool
 ) -> dict[str, Any] | None:
     """Return the verdict on a section's model as JSON, None when no model of it was scored."""
     attempt, section = standing.attempt, standing.section
@@ -128,10 +131,12 @@ def _final_grade(
     started = time.monotonic()
     submission = kept(attempt["model"], session.snapshots)
     data, environment = data_and_environment(
-        section, session, load_edition(session.edition), connect()
+        section, session, load_edition(session.edition), connect(), official
     )
     with leftovers.grading(session):
         verdict: Verdict = grade(submission, section, data.sets["final"], environment)
+    if official or session.rules.supervised:
+        verdict = silenced(verdict, section, environment)
     verdict = replace(verdict, seconds_total=time.monotonic() - started)
     if verdict.status == "failed":
         raise OurFault(

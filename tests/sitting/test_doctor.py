@@ -15,9 +15,9 @@ import pytest
 from exam_cli.config.edition import DEFAULT_EDITION, load_edition
 from exam_cli.engine.fake import ABOUT, FakeEngine
 from exam_cli.engine.port import Component, EngineInfo
+from exam_cli.grading.walls import WALLS, Wall, walls
 from exam_cli.sitting import holes
 from exam_cli.sitting.doctor import Finding, examine
-from exam_cli.sitting.walls import WALLS, Wall, walls
 
 
 def wall(name: str, info: EngineInfo) -> Wall:
