@@ -91,6 +91,20 @@ class Box:
         self._rest = decoder.rest
         return frame
 
+    def linger(self, seconds: float) -> None:
+        """Take what was printed before the answer and comes after it, for the streams are two."""
+        deadline = time.monotonic() + seconds
+        with contextlib.suppress(TimeoutError):
+            while not self._rest and (left := deadline - time.monotonic()) > 0:
+                piece = self._channel.receive(left)
+                if piece is None:
+                    return
+                stream, data = piece
+                if stream == "stdout":
+                    self._rest = data
+                else:
+                    self._keep(data)
+
     def _keep(self, data: bytes) -> None:
         self._printed_bytes += len(data)
         self.printed += data[: max(0, _PRINTED_KEPT - len(self.printed))]

@@ -91,7 +91,7 @@ def _out_of_memory(section: Section) -> Rejection:
     return Rejection(
         "out_of_memory",
         f"Loading and predicting took more than the {section.limits.memory_megabytes} MB of "
-        "memory that there are: make the model smaller.",
+        "memory, /tmp included, that there are: make the model smaller.",
     )
 
 

@@ -30,6 +30,7 @@ from exam_cli.wire import Frame, FrameError, FrameTooLong, chunks, frame_start
 _RECEIVED_SECONDS = 180.0
 _BATCH_ROWS = (256, 2048)
 _BATCH_BYTES = 6 << 20
+_LINGER_SECONDS = 0.01
 _WARM_SECONDS = 1.0  # one that takes longer to answer was still importing
 _TMPFS = 256 << 20
 _TMPFS_SLACK = 64 << 20
@@ -117,6 +118,7 @@ def answer_to(question: Question, box: Box, run: PredictorRun) -> Frame:
             frame = box.receive(limit, float(section.limits.predict_seconds))
         finally:
             run.seconds = time.monotonic() - started
+        box.linger(_LINGER_SECONDS)
         if frame is None:
             raise faults.ended(box.ended(), section)
     except TimeoutError:

@@ -22,11 +22,11 @@ _MEMORY = """
     brk madvise membarrier mincore mmap mprotect mremap msync munmap
 """
 _FILES = """
-    access chdir chmod close close_range copy_file_range dup dup2 dup3 faccessat faccessat2
+    access chdir chmod close close_range dup dup2 dup3 faccessat faccessat2
     fadvise64 fallocate fchdir fchmod fchmodat fcntl fdatasync flock fstat fstatfs fsync ftruncate
     getcwd getdents getdents64 ioctl lseek lstat mkdir mkdirat newfstatat open openat pipe pipe2
     pread64 preadv pwrite64 pwritev read readlink readlinkat readv rename renameat renameat2 rmdir
-    sendfile stat statfs statx truncate umask unlink unlinkat utimensat write writev
+    stat statfs statx truncate umask unlink unlinkat utimensat write writev
 """
 _WAITING = """
     clock_getres clock_gettime clock_nanosleep epoll_create epoll_create1 epoll_ctl epoll_pwait

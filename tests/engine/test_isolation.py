@@ -29,6 +29,8 @@ from tests.engine.models import Models
 pytestmark = pytest.mark.engine
 
 ROLES = ("predictor", "scorer")
+STEADY = {"PYTHONHASHSEED", "TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA"}
+NAMES = {"PATH", "HOME", "TF_CPP_MIN_LOG_LEVEL"} | STEADY  # of the environment
 SLEEP = 8  # seconds that the sleeping model gets, and in which its containers are looked at
 
 
@@ -118,8 +120,7 @@ class TestFromOutside:
     ) -> None:
         config = inspected[role]["Config"]
         names = {entry.split("=")[0] for entry in config["Env"]}
-        steady = {"PYTHONHASHSEED", "TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA"}
-        assert names == {"PATH", "HOME", "TF_CPP_MIN_LOG_LEVEL"} | steady
+        assert names == NAMES
         warm = {"exam.warm", "exam.born", "exam.memory", "exam.disk"}
         assert set(config["Labels"]) - warm == {"exam.role", "exam.session"}
 
@@ -267,7 +268,7 @@ class TestFromInside:
         assert {"/tmp/model/model.keras"} <= set(others)
 
     def test_its_environment_tells_nothing(self, seen: dict[str, Any]) -> None:
-        ours = {"PATH", "HOME", "TF_CPP_MIN_LOG_LEVEL", "HOSTNAME"}
+        ours = {"HOSTNAME", *NAMES}
         secret = ("exam", "seed", "label", "vault", "docker")
         for name, value in seen["environment"].items():
             if name not in ours:
