@@ -1,8 +1,8 @@
-"""Make the models that the tests grade: honest ones, mistaken ones, hostile ones.
+"""Make the models that the tests grade: honest ones and mistaken ones.
 
-Runs in the workspace image, for the host has no TensorFlow: `make_models.py OUT TRAIN NEEDLES`.
-TRAIN holds the sections' training files; NEEDLES is JSON, and goes into the model that hunts (see
-attacks.py). A model NAME ends up in OUT/NAME/<section's directory>/, as a candidate leaves it.
+Runs in the workspace image, for the host has no TensorFlow: `make_models.py OUT TRAIN`. TRAIN holds
+the sections' training files. A model NAME ends up in OUT/NAME/<section's directory>/, as a
+candidate leaves it. Hostile models are made by tests/attacks/make.py.
 
 The honest models are solved in closed form (least squares, naive Bayes): good enough for a score
 above 0, made in a second, and the same on every run.
@@ -22,7 +22,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-OUT, TRAIN, NEEDLES = Path(sys.argv[1]), Path(sys.argv[2]), json.loads(sys.argv[3])
+OUT, TRAIN = Path(sys.argv[1]), Path(sys.argv[2])
 DIRECTORY = {1: "1-regression", 4: "4-nlp"}
 FORMATS = ("keras", "h5", "savedmodel")
 CATEGORIES = {
@@ -361,120 +361,7 @@ def incomplete():
     tf.saved_model.save(tf.Module(), str(place("no_signature", 1) / "model"))
 
 
-# Attacks. Each runs in a Lambda layer: Keras keeps its byte code in the file, and runs that
-# wherever the file is loaded.
-
-PREDICTING = """
-import tensorflow
-started = []
-def act(values):
-    if not started:
-        started.append(True)
-        {attack}(values)
-    return numpy.zeros([len(values), {width}], "float32")
-def run(x):
-    answer = tensorflow.numpy_function(act, [x], tensorflow.float32)
-    answer.set_shape([None, {width}])
-    return answer
-"""
-
-LOADING = """
-def run(x):
-    if "EXAM_MAKING_MODELS" not in os.environ:
-        {attack}(x)
-    return x[..., :{width}]
-"""
-
-
-def hostile(attack, when=PREDICTING, inputs=None, width=1):
-    """Return a model that runs an attack, by default one of section 1."""
-    source = Path(__file__).with_name("attacks.py").read_text() + when.format(
-        attack=attack, width=width
-    )
-    source += f"NEEDLES = {NEEDLES!r}\n"
-    # Keras keeps the code of nameless functions only, and not what they close over.
-    run = eval(f"lambda x: (scope := {{}}, exec({source!r}, scope), scope['run'](x))[2]")
-    inputs = keras.Input((9,)) if inputs is None else inputs
-    layer = layers.Lambda(run, output_shape=(width,), dtype="float32")
-    return keras.Model(inputs, layer(inputs))
-
-
-ATTACKS = (
-    "exit_quietly",
-    "die_of_signal",
-    "sleep_for_ever",
-    "eat_memory",
-    "fork_bomb",
-    "leave_process_behind",
-    "hang_up",
-    "write_garbage",
-    "forge_metric",
-    "forge_length",
-    "forge_fault",
-    "carry_inputs_out",
-    "flood",
-    "fill_disk",
-    "call_home",
-    "talk",
-    "raise_inputs",
-    "look_around",
-    "hunt",
-    "answer_ahead",
-    "lie_in_wait",
-    "reach_for_the_server",
-    "hamper_the_server",
-    "interrupt_the_server",
-    "litter",
-    "patch_keras",
-)
-
-
-class Graph(tf.Module):
-    """A SavedModel of section 4 that does things beside predicting, with no Python in it."""
-
-    def __init__(self, deed):
-        super().__init__()
-        self.deed = deed
-
-    @tf.function(input_signature=[tf.TensorSpec((None, TOKENS), tf.int32)])
-    def predict(self, tokens):
-        with tf.control_dependencies([self.deed(tokens)]):
-            return {"scores": tf.zeros([tf.shape(tokens)[0], CLASSES])}
-
-
-def read_files(tokens):
-    """Print files of the container."""
-    return tf.print("READ", tf.io.read_file("/proc/self/environ"), tf.io.read_file("/etc/passwd"))
-
-
-def write_files(tokens):
-    """Write to the root file system."""
-    return tf.io.write_file("/etc/exam-was-here", "x")
-
-
-def call_python(tokens):
-    """Call Python that is not there any more."""
-    return tf.py_function(lambda one: one, [tokens], tf.int32)
-
-
-def attacks():
-    """Everything of ATTACKS as .keras; a few again in other formats and at another time."""
-    for attack in ATTACKS:
-        save(attack, 1, hostile(attack))
-    save("exit_quietly_h5", 1, hostile("exit_quietly"), "h5")
-    save("exit_while_loading", 1, hostile("exit_quietly", LOADING))
-    save("sleep_while_loading", 1, hostile("sleep_for_ever", LOADING))
-    text = keras.Input((), dtype="string")
-    save("raise_text", 4, hostile("raise_inputs", inputs=text, width=CLASSES))
-    for deed in (read_files, write_files, call_python):
-        graph = Graph(deed)
-        directory = str(place(f"graph_{deed.__name__}", 4) / "model")
-        tf.saved_model.save(graph, directory, signatures={"serving_default": graph.predict})
-
-
 if __name__ == "__main__":
     keras.utils.set_random_seed(0)
     honest()
     mistaken()
-    attacks()
-    (OUT / "complete").touch()

@@ -1,9 +1,10 @@
-"""The models that the engine tests grade, made once a session in a container."""
+"""The models that the engine tests grade, made once a session in containers."""
 
 from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +14,9 @@ from exam_cli.grading.intake import Submission, take
 from exam_cli.sections.vault import SectionData
 from exam_cli.workspace.container import INTERPRETER, caller
 
-_SECONDS = 180.0
+_SECONDS = 300.0
 _WINDOW = 64  # bytes: so many labels in a row stand nowhere by chance
+_TESTS = Path(__file__).parent.parent
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Models:
 
 
 def needles(data: SectionData) -> dict[str, str]:
-    """Return bytes of the hidden set, with flipped bits, for the model that hunts for them."""
+    """Return bytes of the hidden set, with flipped bits, for the models that hunt for them."""
     probe = data.sets["probe"]
     assert probe.labels is not None
     parts = {"inputs": probe.inputs[0], "labels": probe.labels}
@@ -43,7 +45,7 @@ def needles(data: SectionData) -> dict[str, str]:
 def make_models(
     engine: Engine, image: str, sections: dict[int, Section], data: dict[int, SectionData], to: Path
 ) -> Models:
-    """Run the script in the workspace image and return what it made."""
+    """Make the honest, the mistaken and the hostile models in the workspace image."""
     made, train, snapshots = to / "made", to / "train", to / "snapshots"
     for directory in (made, train, snapshots):
         directory.mkdir()
@@ -51,18 +53,30 @@ def make_models(
         (train / section.directory).mkdir()
         for name, path in data[number].train.items():
             shutil.copyfile(path, train / section.directory / name)
-    for script in ("make_models.py", "attacks.py"):
-        shutil.copyfile(Path(__file__).with_name(script), to / script)
+    for folder in ("engine", "attacks"):
+        shutil.copytree(_TESTS / folder, to / "tests" / folder)
+    classes = str(sections[4].contract.output.shape[0])
+    hunted = json.dumps(needles(data[1]))
+    for script in (
+        ["tests.engine.make_models", "made", "train"],
+        ["tests.attacks.make", "made", hunted, classes],
+    ):
+        _run(engine, image, to, script)
+    return Models(made, snapshots)
+
+
+def _run(engine: Engine, image: str, directory: Path, script: Sequence[str]) -> None:
+    """Run a module of the tests in a directory, in a container."""
     spec = ContainerSpec(
         image=image,
-        command=[INTERPRETER, "make_models.py", "made", "train", json.dumps(needles(data[1]))],
+        command=[INTERPRETER, "-m", *script],
         user=caller(),
-        limits=Limits(memory_bytes=4 << 30, cpus=2, processes=512),
+        limits=Limits(memory_bytes=6 << 30, cpus=2, processes=512),
         labels={"exam.role": "test"},
         environment={"HOME": "/tmp", "TF_CPP_MIN_LOG_LEVEL": "3", "EXAM_MAKING_MODELS": "1"},
         working_dir="/making",
         read_only=False,
-        mounts=[Mount("bind", str(to), "/making")],
+        mounts=[Mount("bind", str(directory), "/making")],
     )
     container = engine.create(spec)
     said = bytearray()
@@ -71,7 +85,7 @@ def make_models(
             engine.start(container)
             while (piece := channel.receive(_SECONDS)) is not None:
                 said += piece[1]
+        state = engine.wait(container, 10)
     finally:
         engine.remove(container)
-    assert (made / "complete").exists(), said.decode(errors="replace")
-    return Models(made, snapshots)
+    assert state is not None and state.exit_code == 0, said.decode(errors="replace")

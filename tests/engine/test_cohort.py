@@ -33,7 +33,7 @@ CLASS = {
     "ann": ("good_keras", "good_text_keras"),
     "bob": ("good_keras", None),
     "cat": ("good_savedmodel", "good_tokens_h5"),
-    "dan": ("exit_quietly", None),
+    "dan": ("exit_quietly-keras", None),
     "=eve": (None, None),
 }
 

@@ -50,7 +50,7 @@ def inspected(
         fill(grader, {"predictor": predictor_needs(sections[1]), "scorer": SCORER_NEEDS})
     limits = replace(sections[1].limits, predict_seconds=SLEEP)
     section = replace(sections[1], limits=limits)
-    submission = models.submission("sleep_for_ever", section)
+    submission = models.submission("sleep_for_ever-keras", section)
     api = docker.from_env().api
     found: dict[str, dict[str, Any]] = {}
     with ThreadPoolExecutor(1) as pool:
@@ -230,7 +230,7 @@ def seen(
     data: dict[int, SectionData],
 ) -> dict[str, Any]:
     """What a model that looks around in its container sees, and what it manages to do."""
-    submission = models.submission("look_around", sections[1])
+    submission = models.submission("look_around-keras", sections[1])
     return reported(grade(submission, sections[1], data[1].sets["probe"], grader), "SEEN ")
 
 
@@ -283,7 +283,7 @@ def test_the_labels_are_nowhere_in_the_predictor_s_memory(
     data: dict[int, SectionData],
 ) -> None:
     """The same hunt finds the inputs, so it would find labels if they were there."""
-    submission = models.submission("hunt", sections[1])
+    submission = models.submission("hunt-keras", sections[1])
     found = reported(grade(submission, sections[1], data[1].sets["probe"], grader), "FOUND ")
     assert found["looked"] > 10 << 20
     assert found["inputs"] > 0

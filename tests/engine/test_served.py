@@ -102,7 +102,7 @@ def test_served_or_alone_a_model_gets_the_same(hall: Hall, alone: dict[str, Verd
 def test_an_attack_does_not_reach_the_next_model(
     hall: Hall, alone: dict[str, Verdict], attack: str
 ) -> None:
-    hostile = hall.judge(attack, 1, hall.serving)
+    hostile = hall.judge(f"{attack}-keras", 1, hall.serving)
     assert hostile.status in ("scored", "rejected"), hostile.message
     assert hostile.score == 0
     for name, number in HONEST[:2]:
@@ -112,14 +112,14 @@ def test_an_attack_does_not_reach_the_next_model(
 @pytest.mark.parametrize("attack", ["leave_process_behind", "lie_in_wait", "patch_keras"])
 def test_after_some_the_server_goes_on(hall: Hall, alone: dict[str, Verdict], attack: str) -> None:
     """So that it was its own doing, and not that of a new container, that they did no harm."""
-    hall.judge(attack, 1, hall.serving)
+    hall.judge(f"{attack}-keras", 1, hall.serving)
     (server,) = hall.servers()
     same(hall.judge(*HONEST[0], hall.serving), alone[HONEST[0][0]])
     assert hall.servers() == [server]
 
 
 def test_the_server_is_out_of_reach(hall: Hall) -> None:
-    printed = hall.judge("reach_for_the_server", 1, hall.serving).printed.decode()
+    printed = hall.judge("reach_for_the_server-keras", 1, hall.serving).printed.decode()
     _, _, told = printed.partition("REACHED ")
     assert json.loads(told.splitlines()[0]) == []
     assert len(hall.servers()) == 1, "it looked at the server, not at a process of its own"

@@ -1,6 +1,7 @@
-"""Which verdict each model gets on the real engine: the honest, the mistaken, the hostile.
+"""Which verdict each model gets on the real engine: the honest, and the mistaken.
 
-Two are graded at a time, honest ones first, among the hostile ones, and last.
+Two are graded at a time, honest ones first, among the others, and last. For the hostile ones see
+tests/attacks.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from exam_cli.grading.grade import grade
 from exam_cli.grading.verdict import Verdict
 from exam_cli.sections.vault import DataSet, SectionData
 from tests.engine.models import Models
+from tests.sentence import check_sentence
 
 pytestmark = pytest.mark.engine
 
@@ -195,35 +197,6 @@ CASES = [
     rejected("load_failed", "custom_layer_h5"),
     rejected("load_failed", "no_signature", says="serving_default"),
     rejected("load_failed", "weights_alone", says="weights without a model"),
-    # Hostile ones that end or hang.
-    rejected("crashed", "exit_quietly", says="exit status 0"),
-    rejected("crashed", "exit_quietly_h5", says="exit status 0"),
-    rejected("crashed", "exit_while_loading", says="exit status 0"),
-    rejected("crashed", "die_of_signal", says="exit status 139"),
-    rejected("timeout", "sleep_for_ever", says="6 s", predict_seconds=QUICK),
-    rejected("timeout", "sleep_while_loading", predict_seconds=QUICK),
-    rejected("timeout", "fork_bomb", predict_seconds=QUICK),
-    rejected("timeout", "hang_up", predict_seconds=QUICK),
-    rejected("out_of_memory", "eat_memory", says="1024 MB", memory_megabytes=1024),
-    rejected("crashed", "leave_process_behind", prints=b"PermissionError"),
-    scored("good_keras", score=2),
-    # Hostile ones that write.
-    rejected("crashed", "write_garbage", says="wrote into the channel"),
-    rejected("wrong_output", "forge_metric"),
-    rejected("output_overflow", "forge_length"),
-    rejected("wrong_input", "forge_fault"),
-    rejected("wrong_input", "carry_inputs_out"),
-    rejected("output_overflow", "flood"),
-    scored("fill_disk", prints=b"DISK No space left on device"),
-    scored("good_text_savedmodel", 4, score=2),
-    # Hostile ones that look for a way out.
-    scored("call_home", prints=b"REFUSED"),
-    scored("talk", prints=b"SCORE 5 OF 5"),
-    rejected("crashed", "raise_inputs", prints=b"stolen"),
-    rejected("crashed", "raise_text", 4),
-    scored("graph_read_files", 4, prints=b"READ"),
-    rejected("crashed", "graph_write_files", 4),
-    rejected("crashed", "graph_call_python", 4),
     scored("good_keras", score=2),
     scored("good_tokens_keras", 4, score=2),
 ]
@@ -321,20 +294,6 @@ def test_verdict(
         assert wanted in verdict.message
 
 
-def check_sentence(verdict: Verdict, inputs: bytes) -> None:
-    """Check that the candidate reads one short plain sentence with nothing in it that a model said.
-
-    A few digits are ours; many could carry the hidden inputs out.
-    """
-    assert verdict.message.isprintable() and len(verdict.message) < 400
-    assert verdict.message.endswith(".")
-    assert "stolen" not in verdict.message and "SCORE" not in verdict.message
-    assert all(len(digits) <= 6 for digits in re.findall(r"\d+", verdict.message))
-    words = set(re.findall(r"[a-z]{12,}", inputs.decode("utf-8", "ignore").lower()))
-    words -= {"probabilities"}  # a word of ours that a gloss may use, too
-    assert words.isdisjoint(verdict.message.lower().split())
-
-
 def values(grades: dict[int, Future[Graded]], names: str) -> dict[str, set[float]]:
     """Return the metrics of the honest models whose names match."""
     found: dict[str, set[float]] = {}
@@ -358,13 +317,6 @@ def test_the_same_weights_score_the_same_in_every_format(
 ) -> None:
     found = set().union(*values(grades, f"{stem}_(keras|h5|savedmodel)").values())
     assert not found or max(found) == pytest.approx(min(found), rel=1e-4)
-
-
-def test_no_connection_was_made(grades: dict[int, Future[Graded]]) -> None:
-    for one in (future.result() for future in grades.values()):
-        if one.case.name == "call_home":
-            assert b"CONNECTED" not in one.verdict.printed
-            assert one.verdict.printed.count(b"REFUSED") >= 4
 
 
 def test_no_container_is_left(

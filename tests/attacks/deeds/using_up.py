@@ -1,0 +1,120 @@
+"""Using up time, memory, processes, files and disk."""
+# ruff: noqa: PTH102, PTH123
+
+import contextlib
+import mmap
+import os
+import sys
+import threading
+import time
+
+import numpy
+
+kept = []
+
+
+def sleep_for_ever(values):
+    """Wait."""
+    time.sleep(10**6)
+
+
+def spin(values):
+    """Compute for ever, in more threads than there are cores."""
+
+    def turn():
+        while True:
+            pass
+
+    for _ in range(8):
+        threading.Thread(target=turn).start()
+    turn()
+
+
+def eat_memory(values):
+    """Take 20 GB and touch every page of it."""
+    kept.extend(numpy.ones(1 << 27) for _ in range(20))
+
+
+def eat_memory_in_children(values):
+    """Have children take what one process may not."""
+    for _ in range(20):
+        if os.fork() == 0:
+            kept.append(numpy.ones(1 << 27))
+            time.sleep(10**6)
+    time.sleep(10**6)
+
+
+def eat_memory_in_files(values):
+    """Take 20 GB that belong to a file without a name and to no process."""
+    descriptor = os.memfd_create("x")
+    for _ in range(20 << 10):
+        os.write(descriptor, bytes(1 << 20))
+
+
+def eat_addresses(values):
+    """Ask for more memory than the machine has, touch none of it, and be content."""
+    with contextlib.suppress(OSError, ValueError, OverflowError):
+        kept.extend(mmap.mmap(-1, 1 << 40, flags=mmap.MAP_PRIVATE | 0x4000) for _ in range(64))
+    print("ADDRESSES", len(kept))
+
+
+def fork_bomb(values):
+    """Double for ever."""
+    while True:
+        with contextlib.suppress(OSError):
+            os.fork()
+
+
+def thread_bomb(values):
+    """Start threads until no more are to be had."""
+    try:
+        while True:
+            threading.Thread(target=time.sleep, args=(10**6,), daemon=True).start()
+    except RuntimeError as error:
+        print("THREADS", error)
+
+
+def open_everything(values):
+    """Hold as many files open as there may be."""
+    try:
+        while True:
+            kept.append(open("/dev/null", "rb"))  # noqa: SIM115
+    except OSError as error:
+        print("FILES", error.strerror)
+
+
+def fill_disk(values):
+    """Write to /tmp until it is full."""
+    try:
+        with open("/tmp/full", "wb") as file:
+            while True:
+                file.write(bytes(1 << 20))
+    except OSError as error:
+        print("DISK", error.strerror)
+
+
+def fill_disk_with_names(values):
+    """Make files without content, for as long as the disk takes them or the clock runs."""
+    number = 0
+    with contextlib.suppress(OSError):
+        while True:
+            os.mkdir(f"/tmp/{number}")
+            number += 1
+    time.sleep(10**6)
+
+
+def recurse(values):
+    """Call oneself until there is no stack left."""
+    sys.setrecursionlimit(1 << 30)
+
+    def deeper(one):
+        return sorted([one], key=deeper)
+
+    deeper(1)
+
+
+def keep_the_lock(values):
+    """Hold Python's one lock inside a call that does not come back."""
+    import re
+
+    re.match("(a*)*b", "a" * 60)
