@@ -112,14 +112,21 @@ def constant_of_2_60(directory):
 @bent
 def constant_of_2_36(directory):
     """A constant of 256 GB that is four bytes long."""
+    shutil.rmtree(directory)
+    graphs.make("answer_one_more", directory)
 
     def swell(graph):
         for function in graph.graph_def.library.function:
             for node in function.node_def:
-                if node.op == "Const" and node.attr["dtype"].type == tf.float32.as_datatype_enum:
-                    value = node.attr["value"].tensor
-                    for size in (1 << 18, 1 << 18):
-                        value.tensor_shape.dim.add(size=size)
+                node.attr.pop("_output_shapes", None)
+                if node.op != "Const":
+                    continue
+                value = node.attr["value"].tensor
+                if [dim.size for dim in value.tensor_shape.dim] == [1, 2]:
+                    value.tensor_content = b""
+                    value.float_val.append(1.0)
+                    for dim in value.tensor_shape.dim:
+                        dim.size = 1 << 18
 
     changed(directory, swell)
 

@@ -25,13 +25,16 @@ DEEDS = [path.read_text() for path in Path(__file__).with_name("deeds").glob("[!
 # prediction with the rows, and while the model is loaded where nobody says which shape it returns.
 RUN = """
 def run(x):
-    import os, tensorflow
+    import os, tensorflow, time
     at_load = {at_load}
     if at_load:
         if not hasattr(x, "numpy") and "EXAM_MAKING_MODELS" not in os.environ:
             {deed}(None)
+            time.sleep(0.2)
         return x[..., :{width}]
     answer = {deed}(x.numpy()) if "answer" in "{deed}" or not kept_answers else None
+    if not kept_answers:
+        time.sleep(0.2)  # what was printed last may come later than the answer, and then is lost
     kept_answers.append(None)
     return tensorflow.zeros([len(x), {width}]) if answer is None else answer
 kept_answers = []

