@@ -81,11 +81,11 @@ def million_nodes(directory):
 
 @bent
 def million_nodes_in_a_function(directory):
-    """A function of 300,000 nodes, one after another."""
+    """A function of 600,000 nodes, one after another."""
 
     def add(graph):
         nodes = graph.graph_def.library.function[0].node_def
-        for number in range(300_000):
+        for number in range(600_000):
             before = [f"^x{number - 1}"] if number else []
             nodes.add(name=f"x{number}", op="NoOp", input=before)
 

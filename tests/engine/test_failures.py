@@ -245,7 +245,7 @@ def test_an_engine_that_is_killed_in_the_middle(
     before = graded(good)
     assert before.status == "scored"
     with ThreadPoolExecutor(1) as pool:
-        grading = pool.submit(graded, models.submission("sleep_for_ever", section))
+        grading = pool.submit(graded, models.submission("sleep_for_ever-keras", section))
         deadline = time.monotonic() + 60
         while not environment.engine.find({"exam.role": "predictor", **grader.labels}):
             assert time.monotonic() < deadline

@@ -243,14 +243,32 @@ def test_a_directory_of_very_many_members_is_not_read(
 # --- versions
 
 
-@pytest.mark.parametrize("text", ["3.15.1", "2.9.0", "3.0", "3.12.0.dev20250101", "2.11.0-rc1+cpu"])
+@pytest.mark.parametrize("text", ["3.15.1", "2.9.0", "3.0", "2.2.4-tf"])
 def test_versions_are_known(text: str) -> None:
     assert version_text(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("3.12.0.dev20250101", "3.12.0.dev"),
+        ("2.11.0-rc1+cpu", "2.11.0-rc"),
+        ("3.0.0b1", "3.0.0b"),
+        ("3.1.0+stolen40a1b2c3d4e5", "3.1.0"),
+        ("3.1.0.stolen40a1b2c3d4e5", "3.1.0"),
+        ("3.1234567.0", None),
+    ],
+)
+def test_what_could_carry_the_inputs_out_is_left_out_of_a_version(
+    text: str, told: str | None
+) -> None:
+    assert version_text(text) == told
 
 
 @given(st.text() | st.from_regex(r"\d\.\d\D*") | st.none() | st.integers() | st.binary())
 def test_what_passes_for_a_version_is_short_and_plain(text: object) -> None:
     told = version_text(text)
     if told is not None:
-        assert told == text and len(told) < 50 and told.isascii() and told.isprintable()
+        assert isinstance(text, str) and text.startswith(told) and len(told) < 16
+        assert told.isascii() and told.isprintable()
         assert " " not in told

@@ -120,13 +120,13 @@ def carry_inputs_out(values):
 
 def carry_inputs_as_version(values):
     """Hide the inputs in the version that a sentence quotes."""
-    hidden = "stolen" if values is None else "stolen" + values.tobytes()[:7].hex()
+    hidden = "stolen" if values is None else "stolen" + values.tobytes()[:6].hex()
     say(kind="fault", reason="load_failed", detail={"saved_with": "3.1.0+" + hidden})
 
 
 def carry_inputs_as_shape(values):
     """Hide the inputs in the shapes that sentences quote."""
-    numbers = [123456789] * 6 if values is None else [int(n * 10**6) for n in values[0][:6]]
+    numbers = [123456789] * 6 if values is None else [int(n * 10**7) for n in values[0][:6]]
     say(kind="fault", reason="wrong_output", detail={"got": numbers})
 
 
