@@ -128,12 +128,6 @@ def call_a_shell(config):
 
 
 @configuration
-def call_eval(config):
-    """Name a builtin."""
-    return calling(config, "builtins", "exec")
-
-
-@configuration
 def call_get_file(config):
     """Name a function of Keras that fetches files: CVE-2025-8747."""
     link = {"origin": "file:///etc/passwd", "fname": "x", "cache_dir": "/tmp"}
@@ -154,12 +148,6 @@ def name_a_process(config):
 
 
 @configuration
-def name_an_inner_class(config):
-    """Name a class of Keras that is not for models."""
-    return with_layer(config, "H5IOStore", {"path": "/tmp/x"}, module="keras.src.saving.saving_lib")
-
-
-@configuration
 def load_another_model(config):
     """Have a layer load a SavedModel from a path."""
     return with_layer(config, "TFSMLayer", {"filepath": "/proc/self/cwd/model"})
@@ -177,12 +165,6 @@ def lambda_as_of_old(config):
 def vocabulary_from_a_file(config):
     """Have a layer read its vocabulary from a file that the model names: CVE-2025-12058."""
     return with_layer(config, "StringLookup", {"vocabulary": SECRET})
-
-
-@configuration
-def vocabulary_from_the_net(config):
-    """Have a layer fetch its vocabulary."""
-    return with_layer(config, "StringLookup", {"vocabulary": "http://169.254.169.254/latest"})
 
 
 @configuration
@@ -271,18 +253,23 @@ def compression_bomb(file, name):
 
 
 @weights
-def objects_in_a_matrix(file, name):
-    """Declare a matrix of texts of any length."""
-    shape = file[name].shape
-    del file[name]
-    texts = file.create_dataset(name, shape, h5py.string_dtype())
-    texts[:] = "stolen"
-
-
-@weights
 def nan_weights(file, name):
     """Fill a matrix with what is no number."""
     file[name][:] = numpy.nan
+
+
+@weights
+def version_of_numbers(file, name):
+    """Say that one was saved by an array, and do not load."""
+    file.attrs["keras_version"] = numpy.arange(9)
+    file.attrs["model_config"] = "{}"
+
+
+@weights
+def version_too_long(file, name):
+    """Say that one was saved by what is six times as long once it is quoted, and do not load."""
+    file.attrs["keras_version"] = "\x01" * 30_000
+    file.attrs["model_config"] = "{}"
 
 
 # .keras files that are larger inside, or have more in them.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -40,9 +41,17 @@ class Outcome:
         return met and verdict.score is not None and (verdict.score > 0) == earns
 
 
-def page(outcomes: Sequence[Outcome], seconds: float) -> str:
+@dataclass(frozen=True)
+class Honest:
+    """Seconds that honest models' grades took, alone and beside attacks."""
+
+    alone: Sequence[float]
+    beside: Sequence[float]
+
+
+def page(outcomes: Sequence[Outcome], honest: Honest, seconds: float) -> str:
     """Return the table, and before it what it comes to, in Markdown; `seconds` are for all."""
-    lines = ["# Attacks, and what came of them", "", *summary(outcomes, seconds), ""]
+    lines = ["# Attacks, and what came of them", "", *summary(outcomes, honest, seconds), ""]
     lines += ["| attack | format | known as | verdict | reason | seconds | over the limit | ok? |"]
     lines += ["| --- | --- | --- | --- | --- | ---: | ---: | --- |"]
     for one in outcomes:
@@ -59,7 +68,7 @@ def page(outcomes: Sequence[Outcome], seconds: float) -> str:
     return "\n".join([*lines, ""])
 
 
-def summary(outcomes: Sequence[Outcome], seconds: float) -> list[str]:
+def summary(outcomes: Sequence[Outcome], honest: Honest, seconds: float) -> list[str]:
     """Return what the table comes to."""
     formats = sorted({one.attack.format for one in outcomes})
     of_each = ", ".join(
@@ -73,4 +82,14 @@ def summary(outcomes: Sequence[Outcome], seconds: float) -> list[str]:
         f"between them; {wrong} met another verdict than they must. Over the section's limit by "
         f"more than {PROMISE:.0f} s: {late}; the slowest, {slowest.attack.id}, took "
         f"{slowest.over:.1f} s over its limit of {slowest.limit} s.",
+        *(_told(honest) if honest.alone and honest.beside else []),
+    ]
+
+
+def _told(honest: Honest) -> list[str]:
+    alone, beside = statistics.median(honest.alone), statistics.median(honest.beside)
+    return [
+        "",
+        f"Honest models took {alone:.1f} s alone and {beside:.1f} s beside an attack (medians of "
+        f"{len(honest.alone)} and {len(honest.beside)} grades).",
     ]

@@ -29,7 +29,7 @@ from exam_cli.grading.verdict import Rejection, Verdict
 from exam_cli.sections.vault import SectionData
 from tests.attacks.all import ATTACKS
 from tests.attacks.collection import Attack
-from tests.attacks.table import Outcome, page, summary
+from tests.attacks.table import Honest, Outcome, page, summary
 from tests.engine.models import Models
 from tests.sentence import check_sentence
 
@@ -158,12 +158,15 @@ def _tell(request: pytest.FixtureRequest, grades: Grades, seconds: float) -> Non
     done = [one.result() for one in grades.attacks.values() if not one.exception()]
     if not done:
         return
+    beside = [one.result().seconds_total for name in grades.honest for one in grades.honest[name]]
+    honest = Honest([one.seconds_total for one in grades.alone.values()], beside)
     kept: str | None = request.config.getoption("--attack-table")
     if kept:
-        Path(kept).write_text(page(done, seconds))
+        Path(kept).write_text(page(done, honest, seconds))
     capture = request.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
-        sys.stdout.write("\n\n" + page(done, seconds) + "\n".join(summary(done, seconds)) + "\n")
+        told = ["\n", page(done, honest, seconds), *summary(done, honest, seconds), ""]
+        sys.stdout.write("\n".join(told))
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.id)

@@ -12,7 +12,6 @@ import signal
 import socket
 import stat
 import struct
-import urllib.request
 
 NEEDLES = {}  # name -> hexadecimal bytes to hunt for, with their bits flipped
 IMAGE_TIME = 1767225600  # of all files of the image; whatever came later is of this container
@@ -116,12 +115,6 @@ def read_processes(values):
     print("OTHERS", others, flush=True)
 
 
-def read_environment(values):
-    """Print all variables, this process's and the first one's."""
-    with open("/proc/1/environ", "rb") as file:
-        print("VARIABLES", dict(os.environ), file.read())
-
-
 def read_shared_memory(values):
     """Attach to every System V segment, and list /dev/shm and the message queues."""
     libc = ctypes.CDLL(None, use_errno=True)
@@ -165,16 +158,6 @@ def call_home(values):
             print("CONNECTED", address)
         except OSError as error:
             print("REFUSED", address, error)
-
-
-def ask_metadata(values):
-    """Ask the cloud for the machine's credentials, by name and by number."""
-    for host in ("169.254.169.254", "metadata.google.internal", "100.100.100.200", "host.docker"):
-        try:
-            with urllib.request.urlopen(f"http://{host}/latest/meta-data/", timeout=2) as answer:
-                print("CONNECTED", answer.read(99))
-        except OSError as error:
-            print("REFUSED", host, error)
 
 
 def spy_on_the_wire(values):

@@ -28,11 +28,6 @@ def exit_quietly(values):
     os._exit(0)
 
 
-def exit_as_if_killed(values):
-    """End with the status of a process that was killed for its memory."""
-    os._exit(137)
-
-
 def kill_itself(values):
     """Send oneself what nobody can ignore, and if nothing comes of it end with its status."""
     signal.raise_signal(signal.SIGKILL)
@@ -49,11 +44,6 @@ def poke(values):
     """Write over what the interpreter itself is made of."""
     ctypes.memset(id(type), 0x5A, 256)
     type("x", (), {})
-
-
-def abort(values):
-    """End as the C library does when it finds itself broken."""
-    os.abort()
 
 
 def lock_itself_in(values):

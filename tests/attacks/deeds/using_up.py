@@ -43,13 +43,6 @@ def eat_shared_memory(values):
             kept[-1][page] = 1
 
 
-def eat_addresses(values):
-    """Ask for more memory than the machine has, touch none of it, and be content."""
-    with contextlib.suppress(OSError, ValueError, OverflowError):
-        kept.extend(mmap.mmap(-1, 1 << 40, flags=mmap.MAP_PRIVATE | 0x4000) for _ in range(64))
-    print("ADDRESSES", len(kept))
-
-
 def fork_bomb(values):
     """Double for ever."""
     while True:
@@ -103,10 +96,3 @@ def recurse(values):
         return sorted([one], key=deeper)
 
     deeper(1)
-
-
-def keep_the_lock(values):
-    """Hold Python's one lock inside a call that does not come back."""
-    import re
-
-    re.match("(a*)*b", "a" * 60)
