@@ -1,7 +1,8 @@
 """The hostile models, each with the verdict that it must meet.
 
-What they do stands in `deeds/` (Python), `graphs.py` and `bent.py` (SavedModels) and `gadgets.py`
-(configurations, HDF5 and zip files), under the attack's name; `make.py` writes them.
+What they do stands, under the attack's name, in `deeds/` (Python), `operations.py`, `endings.py`
+and `bent.py` (SavedModels) and `gadgets.py` (configurations, HDF5 and zip files); `make.py` writes
+them.
 """
 
 from __future__ import annotations
