@@ -24,6 +24,7 @@ _MAX_MEMBERS = 20_000
 _MAX_BYTES = 4 << 30
 _FREE_BYTES = 256 << 20  # and what unpacks to more than this and
 _MOST_RATIO = 20  # so many times the archive is a bomb: weights hardly compress
+_MAX_FOLDERS = 2_000
 _MAX_DEPTH = 20
 _MAX_PART = 255  # bytes of a name, as file systems have it
 _MAX_LIST = 4 << 20  # bytes of a zip's list of members
@@ -53,6 +54,7 @@ def unpack(archive: Path, to: Path, directories: Iterable[str]) -> None:
     """
     wanted = frozenset(directories)
     left = limit = _limit(archive)
+    folders: set[Path] = set()
     try:
         with closing(_plain_members(archive, limit)) as members:
             for member in _reading(members):
@@ -60,7 +62,12 @@ def unpack(archive: Path, to: Path, directories: Iterable[str]) -> None:
                 inside = parts if parts[0] in wanted else parts[1:]
                 if len(inside) < 2 or inside[0] not in wanted:
                     continue  # a task's text, say: no model
-                with _new_file(to.joinpath(*inside)) as out:
+                target = to.joinpath(*inside)
+                folders.add(target.parent)
+                if len(folders) > _MAX_FOLDERS:
+                    raise _refused(archive, f"has files in over {_MAX_FOLDERS} directories")
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with target.open("xb") as out:
                     for piece in _reading(_pieces(member)):
                         left -= len(piece)
                         if left < 0:
@@ -104,11 +111,6 @@ def _pieces(member: _Member) -> Iterator[bytes]:
     with member.open() as source:
         while piece := source.read(_PIECE):
             yield piece
-
-
-def _new_file(target: Path) -> IO[bytes]:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    return target.open("xb")
 
 
 def _refused(archive: Path, why: str) -> ExamError:

@@ -130,6 +130,11 @@ def _global_bloat(honest: bytes) -> bytes:
     return _pax(keys, kind=tarfile.XGLTYPE) + each + _rest(honest)
 
 
+def _deep(honest: bytes) -> bytes:
+    paths = (f"1-regression/{number}/" + "d/" * 15 + "m" for number in range(19_000))
+    return b"".join(_pax(record("path", path)) + header("m") for path in paths) + _rest(honest)
+
+
 _LONG_DIGITS = b"1" * 50_000
 
 # name -> (file, reason, what the sentence says, what makes the archive)
@@ -219,6 +224,12 @@ _TARS: dict[str, _Row] = {
         "not_a_model",
         _UNSAFE,
         _tar(_pax(record("path", "1-regression/" + "d/" * 2000 + "m.h5")), member(_MODEL, b"x")),
+    ),
+    "files in 19,000 deep directories": (
+        "eve.tar.gz",
+        "not_a_model",
+        "in over 2000 directories",
+        _gzipped(_deep),
     ),
     "name of 1 GB": (
         "eve.tar.gz",
