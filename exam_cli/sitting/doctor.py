@@ -74,6 +74,7 @@ def _engine(info: EngineInfo) -> Iterator[Finding]:
         "engine",
         version >= _TOO_OLD,
         f"Docker {info.version} on {info.architecture}, {info.operating_system}"
+        + ("" if holes.is_here(info) else f", on the machine {info.host}")
         + ("" if version >= _TOO_OLD else ": too old, install 20.10 or newer"),
     )
     enough = info.memory_bytes >= _MEMORY_BYTES

@@ -42,9 +42,14 @@ class Looked:
     by_debian: tuple[Advisory, ...] = ()  # of those that are mended
 
 
+def is_here(info: EngineInfo) -> bool:
+    """Return whether an engine runs on this machine, as far as names tell."""
+    return info.host == platform.node() and info.kernel == os.uname().release
+
+
 def of_engine(info: EngineInfo) -> list[Looked]:
     """Look at what containers run on."""
-    here = info.host == platform.node() and info.kernel == os.uname().release
+    here = is_here(info)
     packages = _debian_packages() if here else {}
     found = list(_looked_at(info, packages, here))
     return [_look(name, component) for name, component in found]

@@ -99,9 +99,7 @@ def _rest(honest: bytes) -> bytes:
 
 
 def _many(count: int) -> Callable[[bytes], bytes]:
-    return lambda honest: b"".join(
-        [*(header(f"7-other/{number}") for number in range(count)), _rest(honest)]
-    )
+    return lambda honest: header("7-other/x") * count + _rest(honest)
 
 
 def _gzipped(make: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
@@ -228,7 +226,7 @@ _TARS: dict[str, _Row] = {
     "files in 19,000 deep directories": (
         "eve.tar.gz",
         "not_a_model",
-        "in over 2000 directories",
+        "in over 500 directories",
         _gzipped(_deep),
     ),
     "name of 1 GB": (
@@ -483,11 +481,11 @@ _ZIPS: dict[str, _Row] = {
         "",
         lambda honest: many_entries(100_000)(_zip({_MODEL: honest})),
     ),
-    "2,000,000 entries in a zip": (
+    "300,000 entries in a zip": (
         "eve.zip",
         "not_a_model",
         _BOMB,
-        lambda honest: many_entries(2_000_000)(_zip({_MODEL: honest})),
+        lambda honest: many_entries(300_000)(_zip({_MODEL: honest})),
     ),
     "zip64 of 4 exabytes": (
         "eve.zip",

@@ -19,6 +19,7 @@ import pytest
 
 from exam_cli.cohort.archive import unpack
 from exam_cli.errors import ExamError
+from exam_cli.grading import intake
 from exam_cli.grading.intake import take
 from exam_cli.grading.preflight import saved_with
 from exam_cli.grading.verdict import Rejection
@@ -97,7 +98,10 @@ def workspace(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("attack", SUBMISSIONS, ids=lambda attack: attack.id)
-def test_a_submission_meets_its_verdict(attack: Attack, workspace: Path, tmp_path: Path) -> None:
+def test_a_submission_meets_its_verdict(
+    attack: Attack, workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "_BEING_WRITTEN_PAUSE", 0.02)
     honest = tmp_path / "honest.keras"
     honest.write_bytes(keras_bytes({"config.json": bytes(range(256)) * 40}))
     directory = workspace / shipped_section(attack.section).directory

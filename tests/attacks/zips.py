@@ -8,6 +8,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 from tests.attacks.collection import Attack, Format
@@ -66,6 +67,7 @@ def end(count: int, size: int, offset: int) -> bytes:
     return _END + struct.pack("<4H2IH", 0, 0, min(count, 65535), min(count, 65535), size, offset, 0)
 
 
+@cache
 def deflated(size: int) -> tuple[bytes, int]:
     """Return so many zeros, deflated, with their checksum."""
     deflate, crc, piece = zlib.compressobj(9, wbits=-15), 0, bytes(1 << 20)

@@ -187,6 +187,31 @@ def test_this_machine_is_asked_only_for_an_engine_that_runs_on_it(
     assert state(here)["nvidia-toolkit"] == (0, 2, 0), "it has been removed"
 
 
+@pytest.mark.parametrize(
+    ("words", "upstream"),
+    [
+        ("#1 SMP PREEMPT_DYNAMIC Debian 6.1.159-1 (2025-12-30)", "6.1.159"),
+        ("#1 SMP Sun Nov 22 2026", None),
+    ],
+)
+def test_a_kernel_here_is_asked_what_it_is_made_from(
+    monkeypatch: pytest.MonkeyPatch, words: str, upstream: str | None
+) -> None:
+    kernel = "6.1.0-42-amd64"
+    uname = os.uname_result(("Linux", platform.node(), kernel, words, "x86_64"))
+    monkeypatch.setattr(os, "uname", lambda: uname)
+    info = replace(ABOUT, host=platform.node(), kernel=kernel)
+    (looked,) = (one for one in holes.of_engine(info) if one.component == "kernel")
+    assert looked.version == upstream or looked.version != "6.1.159"
+    assert bool(looked.unknown) == (upstream is None and looked.version == kernel)
+
+
+def test_an_engine_elsewhere_is_told_to_be(told_of: Callable[..., list[Finding]]) -> None:
+    assert "on the machine fake" in told_of("engine")[0].text
+    here = told_of("engine", host=platform.node(), kernel=os.uname().release)
+    assert "on the machine" not in here[0].text
+
+
 def test_the_edition_s_wheels_are_looked_at() -> None:
     edition = load_edition(DEFAULT_EDITION)
     looked = {one.component: one for one in holes.of_edition(edition, "x86_64")}
