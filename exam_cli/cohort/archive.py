@@ -28,6 +28,7 @@ _MAX_FOLDERS = 500
 _MAX_DEPTH = 20
 _MAX_PART = 255  # bytes of a name, as file systems have it
 _MAX_LIST = 4 << 20  # bytes of a zip's list of members
+_MAX_GLOBAL = 100  # of a tar's global headers, each of which is looked at for each member
 _PIECE = 1 << 20
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
@@ -146,7 +147,7 @@ def _tar_members(archive: Path, limit: int) -> Iterator[_Member]:
             package.members = []  # type: ignore[attr-defined]  # each may hold a copy of all headers
             _check_number(archive, stream.members)
             stream.members += 1
-            if info.size < 0:
+            if info.size < 0 or len(package.pax_headers) > _MAX_GLOBAL:
                 raise TooMuchError
             if not (info.isdir() or info.isreg()) or info.issparse():
                 raise _refused(archive, f"holds {shown(info.name)}, a link or special file")
@@ -159,6 +160,7 @@ def _tar_members(archive: Path, limit: int) -> Iterator[_Member]:
             stream.in_content = False
         if not stream.ended:
             raise _refused(archive, "cannot be read to its end")
+        stream.check_the_rest()
 
 
 def _check_number(archive: Path, number: int) -> None:

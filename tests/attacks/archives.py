@@ -10,6 +10,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 from tests.attacks.collection import Attack
@@ -63,9 +64,16 @@ def record(key: str, value: str) -> bytes:
 _END = bytes(2 * _BLOCK)
 
 
-def zeros_gz(count: int) -> bytes:
-    """Return so many zeros (a multiple of 16 MB), gzipped in members, 1,000:1."""
-    return gzip.compress(bytes(16 << 20), mtime=0) * (count >> 24)
+def _flushed(content: bytes) -> bytes:
+    """Deflate so that anything deflated may follow."""
+    deflate = zlib.compressobj(9, wbits=-15)
+    return deflate.compress(content) + deflate.flush(zlib.Z_FULL_FLUSH)
+
+
+@cache
+def zeros(count: int) -> bytes:
+    """Return so many zeros (a multiple of 16 MB), deflated 1,000:1, for more to follow."""
+    return _flushed(bytes(16 << 20)) * (count >> 24)
 
 
 def _tar(*parts: Callable[[bytes], bytes] | bytes) -> Callable[[bytes], bytes]:
@@ -88,10 +96,9 @@ def _link_and_through(honest: bytes) -> bytes:
 
 
 def _bomb(size: int, before: bytes, after: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
-    """Return what makes a .tar.gz of a start, so many zeros, and an end."""
-    return lambda honest: (
-        gzip.compress(before, mtime=0) + zeros_gz(size) + gzip.compress(after(honest), mtime=0)
-    )
+    """Return what makes a .tar.gz of a start, so many zeros, and an end; its checksum is wrong."""
+    head = b"\x1f\x8b\x08" + bytes(7)
+    return lambda honest: head + _flushed(before) + zeros(size) + _flushed(after(honest)) + bytes(8)
 
 
 def _rest(honest: bytes) -> bytes:
@@ -253,7 +260,12 @@ _TARS: dict[str, _Row] = {
         _BOMB,
         _tar(_pax(_LONG_DIGITS), _honest),
     ),
-    "global headers in each member": ("eve.tar.gz", None, "", _gzipped(_global_bloat)),
+    "global headers in each member": (
+        "eve.tar.gz",
+        "not_a_model",
+        _BOMB,
+        _gzipped(_global_bloat),
+    ),
     "PAX size that is negative": (
         "eve.tar",
         "not_a_model",
@@ -366,9 +378,13 @@ _TARS: dict[str, _Row] = {
         "eve.tar.gz",
         "not_a_model",
         _BROKEN,
-        lambda honest: (
-            gzip.compress(_honest(honest)[:1024], mtime=0)[:-8] + bytes(8) + gzip.compress(b"")
-        ),
+        lambda honest: gzip.compress(_rest(honest), mtime=0)[:-8] + bytes(8),
+    ),
+    "2,000,000 gzips in a row": (
+        "eve.tar.gz",
+        "not_a_model",
+        _BROKEN,
+        lambda honest: gzip.compress(_honest(honest), mtime=0) + gzip.compress(b"") * 2_000_000,
     ),
     "nothing": ("eve.tar", "not_a_model", _BROKEN, lambda honest: b""),
     "text": ("eve.tar.gz", "not_a_model", _BROKEN, lambda honest: b"no archive" * 100),
