@@ -29,6 +29,8 @@ from exam_cli.grading.verdict import ModelRecord, Rejection
 
 Format = Literal["keras", "h5", "savedmodel"]
 
+PART = ".part-"  # begins the name of every directory that is there for one grade only
+
 _SUFFIXES: dict[str, Format] = {".keras": "keras", ".h5": "h5", ".hdf5": "h5"}
 _OTHER_SUFFIXES = (".pb", ".pt", ".pth", ".onnx", ".tflite", ".joblib", ".pkl", ".ckpt")
 _WEIGHTS = (".weights.h5", ".weights.hdf5")
@@ -184,7 +186,7 @@ def _snapshot(
 ) -> Submission:
     limit = section.contract.max_bytes
     snapshots.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with tempfile.TemporaryDirectory(prefix=".part-", dir=snapshots) as scratch:
+    with tempfile.TemporaryDirectory(prefix=PART, dir=snapshots) as scratch:
         draft = Path(scratch) / "model"
         if kind == "savedmodel":
             sizes, digest = copy_tree(directory, name, draft, limit)

@@ -142,6 +142,7 @@ def fix(connect: Callable[[], Engine]) -> int:
     engine = connect()
     sessions = all_sessions()
     for session in sessions:
+        leftovers.tidy(session)
         leftovers.clear(session, engine)
     known = {session.id for session in sessions}
     for role in ("predictor", "scorer", "dataset", "fetch", "ladder"):

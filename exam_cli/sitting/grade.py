@@ -15,7 +15,7 @@ from exam_cli.engine.port import Engine
 from exam_cli.errors import ImageMissing, OurFault
 from exam_cli.grading.environment import Environment
 from exam_cli.grading.grade import check, grade
-from exam_cli.grading.intake import take
+from exam_cli.grading.intake import PART, take
 from exam_cli.grading.official import behind_walls
 from exam_cli.grading.shapes import Other
 from exam_cli.grading.silent import silenced
@@ -76,6 +76,7 @@ def grade_section(
     lacks a wall.
     """
     with attempting(section, session):
+        leftovers.tidy(session)
         verdict = _verdict(section, session, connect, "probe", session.snapshots, used, manner)
         log = _keep_log(verdict, session)
         attempt = _record(verdict, session)
@@ -93,7 +94,11 @@ def check_section(
 
     Arguments as for `grade_section`.
     """
-    with tempfile.TemporaryDirectory() as snapshots:
+    leftovers.tidy(session)
+    with (
+        leftovers.grading(session),
+        tempfile.TemporaryDirectory(prefix=PART, dir=session.directory) as snapshots,
+    ):
         verdict = _verdict(section, session, connect, "sample", Path(snapshots), used, manner)
     return Graded(verdict, None, _keep_log(verdict, session))
 
@@ -123,7 +128,8 @@ def _verdict(
         isolation={"runtime": session.rules.runtime or "runc", "network": "none"},
     )
     try:
-        submission = take(section, session.workspace, snapshots)
+        with leftovers.grading(session):
+            submission = take(section, session.workspace, snapshots)
         verdict = replace(verdict, model=submission.record)
         engine = connect()
         leftovers.clear(session, engine)

@@ -1,19 +1,21 @@
-"""Containers of a grade whose process was killed: told from those in use, and removed.
+"""What a grade whose process was killed has left: told from what is in use, and removed.
 
-A grade holds a shared lock on a file of its session for as long as it has containers. The kernel
-lets go of the lock however the process ends, so whoever holds it alone knows that no grade of the
-session runs, and that every grading container of the session is a leftover.
+A grade holds a shared lock on a file of its session for as long as it has containers, or a copy of
+a model that is not whole. The kernel lets go of the lock however the process ends, so whoever holds
+it alone knows that no grade of the session runs, and that all of that is a leftover.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from exam_cli.engine.port import Engine, Listed
+from exam_cli.grading.intake import PART
 from exam_cli.grading.pool import is_waiting
 from exam_cli.session.session import Session
 
@@ -22,7 +24,7 @@ _ROLES = ("predictor", "scorer")
 
 @contextmanager
 def grading(session: Session) -> Iterator[None]:
-    """Keep this session's grading containers from being taken for leftovers. Raises OSError."""
+    """Keep what this session's grades use from being taken for leftovers. Raises OSError."""
     with _lock_file(session) as descriptor:
         fcntl.flock(descriptor, fcntl.LOCK_SH)
         yield
@@ -37,8 +39,19 @@ def leftovers(session: Session, engine: Engine) -> list[Listed]:
         return _grading_containers(session, engine) if sure else []
 
 
+def tidy(session: Session) -> None:
+    """Remove the session's files that are leftovers; do nothing while one of its grades runs.
+
+    Raises OSError.
+    """
+    with _nobody_grades(session) as sure:
+        for place in (session.directory, session.snapshots) if sure else ():
+            for left in place.glob(f"{PART}*"):
+                shutil.rmtree(left, ignore_errors=True)
+
+
 def clear(session: Session, engine: Engine) -> None:
-    """Remove the session's leftovers; do nothing while one of its grades runs.
+    """Remove the session's containers that are leftovers; do nothing while one of its grades runs.
 
     Raises OurFault, OSError.
     """

@@ -22,9 +22,9 @@ pytestmark = [
 # Numbers of arch/x86/entry/syscalls/syscall_64.tbl. Each is called with arguments of -1, so that
 # none would do anything if it were let through.
 REFUSED = {
-    "shmget": 29, "sendfile": 40, "socket": 41, "connect": 42, "socketpair": 53, "fork": 57, "vfork": 58,
-    "msgget": 68, "link": 86, "symlink": 88, "ptrace": 101, "syslog": 103, "setuid": 105,
-    "setpgid": 109, "setsid": 112, "mknod": 133, "personality": 135, "modify_ldt": 154,
+    "shmget": 29, "sendfile": 40, "socket": 41, "connect": 42, "socketpair": 53, "fork": 57,
+    "vfork": 58, "msgget": 68, "link": 86, "symlink": 88, "ptrace": 101, "syslog": 103,
+    "setuid": 105, "setpgid": 109, "setsid": 112, "mknod": 133, "personality": 135, "modify_ldt": 154,
     "pivot_root": 155, "setrlimit": 160, "chroot": 161, "acct": 163, "settimeofday": 164,
     "mount": 165, "umount2": 166, "swapon": 167, "reboot": 169, "iopl": 172, "init_module": 175,
     "quotactl": 179, "setxattr": 188, "io_setup": 206, "clock_settime": 227, "mbind": 237,
@@ -33,8 +33,9 @@ REFUSED = {
     "perf_event_open": 298, "fanotify_init": 300, "name_to_handle_at": 303,
     "open_by_handle_at": 304, "setns": 308, "process_vm_readv": 310, "process_vm_writev": 311,
     "kcmp": 312, "finit_module": 313, "memfd_create": 319, "bpf": 321, "execveat": 322,
-    "userfaultfd": 323, "copy_file_range": 326, "io_uring_setup": 425, "open_tree": 428, "fsopen": 430, "pidfd_open": 434,
-    "process_madvise": 440, "landlock_create_ruleset": 444, "memfd_secret": 447,
+    "userfaultfd": 323, "copy_file_range": 326, "io_uring_setup": 425, "open_tree": 428,
+    "fsopen": 430, "pidfd_open": 434, "process_madvise": 440, "landlock_create_ruleset": 444,
+    "memfd_secret": 447,
 }  # fmt: skip
 ONCE_ALONE = {"kill": 62}
 NO = {errno.EPERM, errno.ENOSYS}  # the latter for calls that are newer than the runtime

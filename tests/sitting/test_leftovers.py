@@ -89,3 +89,31 @@ def test_grades_at_the_same_time_do_not_wait_for_each_other(
 ) -> None:
     with leftovers.grading(session), leftovers.grading(session):
         pass
+
+
+def parts(session: Session) -> list[Path]:
+    """Make what a killed grade and a killed check leave; return it and what must stay."""
+    session.snapshots.mkdir(exist_ok=True)
+    made = [session.directory / ".part-check", session.snapshots / ".part-0815"]
+    for directory in made:
+        directory.mkdir()
+        (directory / "model").write_bytes(b"half")
+    (session.snapshots / "whole.keras").write_bytes(b"whole")
+    return made
+
+
+def test_half_copies_of_models_go(session: Session) -> None:
+    made = parts(session)
+    leftovers.tidy(session)
+    assert not any(directory.exists() for directory in made)
+    assert (session.snapshots / "whole.keras").exists()
+
+
+def test_those_of_a_grade_that_runs_stay(session: Session, grade: subprocess.Popen[str]) -> None:
+    made = parts(session)
+    leftovers.tidy(session)
+    assert all(directory.exists() for directory in made)
+    grade.kill()
+    grade.wait()
+    leftovers.tidy(session)
+    assert not any(directory.exists() for directory in made)
