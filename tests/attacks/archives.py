@@ -485,10 +485,10 @@ _ZIPS: dict[str, _Row] = {
     "1,000:1 in a zip": ("eve.zip", "not_a_model", _BOMB, _zeros),
     "bomb that says it is small": ("eve.zip", "not_a_model", _BROKEN, _says_less),
     "member that goes on behind the end": ("eve.zip", "not_a_model", _BROKEN, _says_more),
-    "overlapping members": (
+    "overlapping members": (  # newer Pythons see that they overlap
         "eve.zip",
         "not_a_model",
-        _BOMB,
+        "",
         lambda honest: quoting_bomb([f"1-regression/m/{n}" for n in range(100)], 4 << 20),
     ),
     "100,000 entries in a zip": (
@@ -540,7 +540,7 @@ def _attacks(rows: Iterable[tuple[str, _Row]]) -> Iterator[Attack]:
         ) -> None:
             (directory / file).write_bytes(build(honest.read_bytes()))
 
-        bomb = says == _BOMB or "entries" in name
+        bomb = says == _BOMB or "entries" in name or "overlapping" in name
         known = "links" if says == _LINK else "bombs" if bomb else "odd names and files"
         yield Attack(name, "archive", known, reason, says=says, make=make, honest=reason is None)
 

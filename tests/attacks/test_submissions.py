@@ -108,7 +108,11 @@ def test_a_submission_meets_its_verdict(
     directory.mkdir()
     assert attack.make is not None
     attack.make(directory, honest)
-    found = judged_apart(attack, workspace)
+    if attack.known == "swapped while graded":  # by a thread, beside which none may fork
+        reason, says = judged(attack, workspace)
+        found = {"reason": reason, "says": says, "memory": 0, "seconds": 0.0}
+    else:
+        found = judged_apart(attack, workspace)
     print(f"MEASURED {attack.id}: {found['memory'] >> 20} MB, {found['seconds']:.2f} s")
     assert found["reason"] == attack.reason, found["says"]
     assert attack.says in found["says"]
