@@ -30,6 +30,7 @@ from exam_cli.engine.port import (
 from exam_cli.errors import DiskFull, EngineUnreachable, ImageMissing, OurFault
 
 _HTTP_TIMEOUT = 120
+_PERIOD = 100_000  # microseconds, the kernel's own
 # What the engine calls the limits that its kernel knows.
 _CAPS = {
     "memory": ("MemoryLimit",),
@@ -202,7 +203,7 @@ class DockerEngine:
                 security_opt=_security(spec),
                 mem_limit=limits.memory_bytes,
                 memswap_limit=limits.memory_bytes,  # equal to memory: no swap
-                nano_cpus=int(limits.cpus * 1e9),
+                **_cpu_time(limits.cpus),
                 pids_limit=limits.processes,
                 ulimits=_ulimits(limits),
                 tmpfs={
@@ -286,6 +287,11 @@ class DockerEngine:
             self._api.update_container(
                 container, mem_limit=memory_bytes, memswap_limit=memory_bytes
             )
+
+    def limit_cpus(self, container: str, cpus: float) -> None:
+        """Change a container's cap on processor time, as a number of cores' time."""
+        with self._using(container, "change a container's limits"):
+            self._api.update_container(container, **_cpu_time(cpus))
 
     def state(self, container: str) -> ContainerState | None:
         """Return what the engine knows of a container, or None if there is none of that name."""
@@ -379,6 +385,11 @@ class DockerEngine:
         """Remove a named volume. Harmless when it is gone."""
         with contextlib.suppress(NotFound), _translated("remove a volume"):
             self._api.remove_volume(name, force=True)
+
+
+def _cpu_time(cpus: float) -> dict[str, int]:
+    # As quota and period: what was given as one number cannot be changed by this library.
+    return {"cpu_period": _PERIOD, "cpu_quota": int(cpus * _PERIOD)}
 
 
 def _security(spec: ContainerSpec) -> list[str]:

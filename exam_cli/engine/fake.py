@@ -193,9 +193,16 @@ class FakeEngine:
 
     def limit_memory(self, container: str, memory_bytes: int) -> None:
         """Note another cap on memory."""
+        self._limit(container, memory_bytes=memory_bytes)
+
+    def limit_cpus(self, container: str, cpus: float) -> None:
+        """Note another cap on processor time."""
+        self._limit(container, cpus=cpus)
+
+    def _limit(self, container: str, **changed: float) -> None:
         self._answer()
         found = self._need(container)
-        limits = replace(found.spec.limits, memory_bytes=memory_bytes)
+        limits = replace(found.spec.limits, **changed)  # type: ignore[arg-type]
         found.spec = replace(found.spec, limits=limits)
 
     def state(self, container: str) -> ContainerState | None:

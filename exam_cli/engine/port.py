@@ -244,6 +244,9 @@ class Engine(Protocol):
     def limit_memory(self, container: str, memory_bytes: int) -> None:
         """Change a container's cap on memory, swap included."""
 
+    def limit_cpus(self, container: str, cpus: float) -> None:
+        """Change a container's cap on processor time, as a number of cores' time."""
+
     def state(self, container: str) -> ContainerState | None:
         """Return what the engine knows of a container, or None if there is none of that name."""
 

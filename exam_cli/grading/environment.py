@@ -11,7 +11,7 @@ from exam_cli.grading.seccomp import profile
 
 _PROGRAMS = "/opt/exam/programs"
 _NOBODY = "65534:65534"
-_CPUS = 2.0
+CPUS = 2.0
 _PROCESSES = 128
 _OPEN_FILES = 1024
 # What would let the same model answer otherwise the next time, or on another machine: the order of
@@ -107,7 +107,7 @@ class Environment:
             user=_NOBODY,
             limits=Limits(
                 memory_bytes=needs.memory_bytes,
-                cpus=_CPUS,
+                cpus=CPUS,
                 processes=_PROCESSES,
                 open_files=_OPEN_FILES,
                 tmpfs={"/tmp": needs.tmpfs_bytes},

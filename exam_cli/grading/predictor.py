@@ -115,7 +115,7 @@ def answer_to(question: Question, box: Box, run: PredictorRun) -> Frame:
     started = time.monotonic()
     try:
         try:
-            frame = box.receive(limit, float(section.limits.predict_seconds))
+            frame = box.receive(limit, float(section.limits.predict_seconds), fair=True)
         finally:
             run.seconds = time.monotonic() - started
         box.linger(_LINGER_SECONDS)

@@ -14,6 +14,7 @@ The format is the engine's: docs.docker.com/engine/security/seccomp.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -95,3 +96,7 @@ def _allow(
         test = {"index": argument, "value": mask, "valueTwo": value, "op": "SCMP_CMP_MASKED_EQ"}
         rule["args"] = [test]
     return rule
+
+
+if __name__ == "__main__":  # what compose.yaml names: Compose takes a file
+    sys.stdout.write(json.dumps(json.loads(profile(forks=False)), indent=1) + "\n")

@@ -96,7 +96,7 @@ class TestFromOutside:
     def test_all_that_it_can_use_up_is_capped(self, role: str, inspected: dict[str, Any]) -> None:
         host = inspected[role]["HostConfig"]
         assert 0 < host["Memory"] <= 4 << 30 and host["MemorySwap"] == host["Memory"]
-        assert 0 < host["NanoCpus"] <= 2_000_000_000
+        assert 0 < host["CpuQuota"] <= 2 * host["CpuPeriod"]
         assert 0 < host["PidsLimit"] <= 128
         caps = {one["Name"]: (one["Soft"], one["Hard"]) for one in host["Ulimits"]}
         assert caps == {"nofile": (1024, 1024), "core": (0, 0)}

@@ -1,5 +1,6 @@
 """compose.yaml describes the same containers as the program makes."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import yaml
 from exam_cli.engine.fake import FakeEngine
 from exam_cli.grading.environment import Environment
 from exam_cli.grading.predictor import predictor_needs
+from exam_cli.grading.seccomp import profile
 from exam_cli.paths import resource
 from exam_cli.sections.catalog import shipped_section
 from exam_cli.session.session import Session
@@ -58,5 +60,12 @@ def test_the_grader_has_the_walls_that_a_grade_has(services: dict[str, Any]) -> 
 def test_no_service_has_privileges(services: dict[str, Any], name: str) -> None:
     service = services[name]
     assert service["cap_drop"] == ["ALL"]
-    assert service["security_opt"] == ["no-new-privileges"]
+    filtered = ["seccomp=images/seccomp.json"] if name == "grader" else []
+    assert service["security_opt"] == ["no-new-privileges", *filtered]
     assert "privileged" not in service
+
+
+def test_compose_s_filter_is_that_of_a_grade() -> None:
+    """Mend it with `python -m exam_cli.grading.seccomp >images/seccomp.json`."""
+    kept = resource("images", "seccomp.json").read_text()
+    assert json.loads(kept) == json.loads(profile(forks=False))
