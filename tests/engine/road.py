@@ -99,6 +99,7 @@ def candidate(engine: Engine, directory: Path, home: Path, *options: str) -> Ite
         assert up.status == 0, up
         yield road
     finally:
+        road.exam("down")  # and not only by hand: what renews the graders behind a grade heeds it
         for record in (road.home / "sessions").glob("[!.]*"):
             for state in engine.find({"exam.session": record.name}):
                 engine.remove(state.id)
