@@ -169,6 +169,17 @@ def signature_of_nothing(directory):
 
 
 @bent
+def version_too_long(directory):
+    """Say that one was saved by what is six times as long once it is quoted, and do not load."""
+
+    def change(graph):
+        graph.meta_info_def.tensorflow_version = "\x01" * 30_000
+        del graph.graph_def.library.function[:]
+
+    changed(directory, change)
+
+
+@bent
 def objects_in_a_circle(directory):
     """Objects that are each other's children, and ids that are nobody's."""
 

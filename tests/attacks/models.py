@@ -156,9 +156,9 @@ HOSTILE_MODELS: tuple[Attack, ...] = (
     *python("raise_trap", CARRIED, "crashed", at_load="keras", after_load="load_failed"),
     *python("raise_exit", CARRIED, "crashed", ENDED, after_load="load_failed"),
     *python("carry_inputs_out", CARRIED, "wrong_input", at_load="keras"),
-    *python(
-        "carry_inputs_as_version", CARRIED, "version_mismatch", "Keras 3.1.0 and", at_load=None
-    ),
+    # Of a .keras file the host itself knows who saved it, and believes no other.
+    Attack("carry_inputs_as_version", "keras", CARRIED, "load_failed"),
+    Attack("carry_inputs_as_version", "h5", CARRIED, "version_mismatch", says="Keras 3.1.0 and"),
     *python("carry_inputs_as_shape", CARRIED, "wrong_output", at_load="keras"),
     Attack("raise_inputs" + OF_TEXT, "keras", CARRIED, "crashed", section=4, prints=b"stolen"),
     *graph("raise_inputs", CARRIED, "crashed", RAISED, prints=b"stolen"),
@@ -291,6 +291,8 @@ HOSTILE_MODELS: tuple[Attack, ...] = (
     *gadget("external_link", HDF5),
     *gadget("virtual_dataset", HDF5),
     *gadget("soft_link_in_a_circle", HDF5),
+    # These three are told as `crashed` until predictor.py's about() looks at what it quotes.
+    *graph("version_too_long", PARSED, "load_failed"),
     *gadget("version_of_numbers", PARSED, formats=("h5",)),
     *gadget("version_too_long", PARSED, formats=("h5",)),
     *gadget("nan_weights", ODD, "not_finite"),
