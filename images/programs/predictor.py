@@ -92,15 +92,16 @@ def receive(directory):
 
 def about(path, kind):
     """Return what a model that does not load says of itself: who saved it, and what it lacks."""
+    told = {}
     with contextlib.suppress(Exception):
         if kind == "h5":
-            return about_hdf5(path)
+            told = about_hdf5(path)
         if kind == "savedmodel":
             from tensorflow.python.saved_model import loader_impl
 
             graphs = loader_impl.parse_saved_model(path).meta_graphs
-            return {"tensorflow": graphs[0].meta_info_def.tensorflow_version}
-    return {}
+            told = {"tensorflow": graphs[0].meta_info_def.tensorflow_version}
+    return {key: text for key, text in told.items() if isinstance(text, str) and len(text) < 60}
 
 
 def about_hdf5(path):

@@ -291,7 +291,6 @@ HOSTILE_MODELS: tuple[Attack, ...] = (
     *gadget("external_link", HDF5),
     *gadget("virtual_dataset", HDF5),
     *gadget("soft_link_in_a_circle", HDF5),
-    # These three are told as `crashed` until predictor.py's about() looks at what it quotes.
     *graph("version_too_long", PARSED, "load_failed"),
     *gadget("version_of_numbers", PARSED, formats=("h5",)),
     *gadget("version_too_long", PARSED, formats=("h5",)),
