@@ -41,9 +41,9 @@ check: install ## Types, lint, format
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-bench: install engine ## Measure, and write bench/results; IMAGES=1 builds them, GROWTH=1 draws curves
+bench: install engine ## Measure into bench/results; IMAGES=1, GROWTH=1 and TRUST=1 take far longer
 	@$(BIN)/python -m compileall -q $(VENV)/lib exam_cli || true
-	@$(BIN)/python -m bench.run $(if $(IMAGES),--images) $(if $(GROWTH),--growth) \
+	@$(BIN)/python -m bench.run $(if $(IMAGES),--images) $(if $(GROWTH),--growth) $(if $(TRUST),--trust) \
 		$(if $(ROUNDS),--rounds $(ROUNDS))
 
 lock: install ## Resolve the development tools again, into dev.lock

@@ -39,6 +39,11 @@ def peak_bytes(pid: int) -> int:
     return _of_status(pid, "VmHWM")
 
 
+def resident_bytes(pid: int) -> int:
+    """Return the resident memory that a process has now; 0 when it is gone."""
+    return _of_status(pid, "VmRSS")
+
+
 def anonymous_bytes(container: str, pid: int) -> int:
     """Return the anonymous memory of all processes of a container; `pid` is one of them.
 

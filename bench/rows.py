@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-Unit = Literal["s", "x", "%", "MB", "GB", "a minute", "modules"]
+Unit = Literal["s", "x", "%", "MB", "GB", "a minute", "modules", "count"]
 
 
 @dataclass(frozen=True)

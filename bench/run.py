@@ -19,18 +19,21 @@ from bench.timing import Failed
 from exam_cli.errors import ExamError
 
 # In the order of the page. Each is a module with `measure(stage) -> Part`.
-PARTS = ("grades", "cohort", "up", "sizes", "start", "growth")
-_LONG = ("growth",)
+_QUICK = ("grades", "cohort", "up", "sizes", "start")
+_TRUST = ("repeat", "beside", "kills", "soak")
+_GROWTH = ("growth",)
+PARTS = (*_QUICK, *_TRUST, *_GROWTH)
 
 
 @click.command()
 @click.argument("parts", nargs=-1, type=click.Choice(PARTS))
 @click.option("--rounds", type=click.IntRange(1, 100), default=5, show_default=True)
 @click.option("--growth", is_flag=True, help="Also how cost grows: about half an hour.")
+@click.option("--trust", is_flag=True, help="Also what wobbles, disturbs, leaks or gets lost.")
 @click.option("--images", is_flag=True, help="Also build the images, ours and the naive one.")
-def main(parts: tuple[str, ...], rounds: int, growth: bool, images: bool) -> None:
+def main(parts: tuple[str, ...], rounds: int, growth: bool, trust: bool, images: bool) -> None:
     """Measure PARTS, or all that takes minutes, and write bench/results/latest.md."""
-    wanted = parts or tuple(name for name in PARTS if growth or name not in _LONG)
+    wanted = parts or (*_QUICK, *(_TRUST if trust else ()), *(_GROWTH if growth else ()))
     failed = False
     try:
         with stage(rounds, build=images) as place:

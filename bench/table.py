@@ -10,6 +10,7 @@ from bench.store import Measured
 _HEAD = (
     "| what | median | spread | runs | must reach | ok? |\n| --- | ---: | ---: | ---: | --- | --- |"
 )
+_PLAIN = ("x", "count")  # units that are not written
 _DETAIL = "| what | median | spread | runs | note |\n| --- | ---: | ---: | ---: | --- |"
 
 
@@ -44,7 +45,7 @@ def _when(one: Measured, newest: Measured) -> str:
 
 
 def _judged(row: Row) -> str:
-    unit = "" if row.unit == "x" else f" {row.unit}"
+    unit = "" if row.unit in _PLAIN else f" {row.unit}"
     limits = [
         *([f"at most {row.at_most:g}{unit}"] if row.at_most is not None else []),
         *([f"at least {row.at_least:g}{unit}"] if row.at_least is not None else []),
@@ -63,11 +64,11 @@ def _measured(row: Row) -> tuple[str, str, str]:
 
 
 def _number(value: float, row: Row) -> str:
-    return _digits(value, row) + ("" if row.unit == "x" else f" {row.unit}")
+    return _digits(value, row) + ("" if row.unit in _PLAIN else f" {row.unit}")
 
 
 def _digits(value: float, row: Row) -> str:
-    if row.unit == "modules":
+    if row.unit in ("modules", "count"):
         return f"{value:,.0f}"
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
