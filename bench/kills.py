@@ -7,6 +7,7 @@ import random
 import subprocess
 import time
 from collections import Counter
+from pathlib import Path
 
 from bench import timing
 from bench.references import References, references
@@ -70,7 +71,7 @@ def _undisturbed(stage: Stage, refs: References) -> float:
 
 def _killed(refs: References, seconds: float) -> list[int]:
     """Kill a grade after so many seconds; return the attempt that it announced, if any."""
-    line = [EXAM, "grade", "1", "--json", "--workspace", refs.workspace]
+    line: list[str | Path] = [EXAM, "grade", "1", "--json", "--workspace", refs.workspace]
     with timing.started(line, stdout=subprocess.PIPE) as child:
         time.sleep(seconds)
         child.kill()
