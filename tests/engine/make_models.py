@@ -21,6 +21,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
+from tensorflow.core.protobuf import saved_model_pb2
 
 OUT, TRAIN = Path(sys.argv[1]), Path(sys.argv[2])
 DIRECTORY = {1: "1-regression", 4: "4-nlp"}
@@ -53,6 +54,16 @@ def save(name, section, model, kind="keras"):
 
 
 # Honest models.
+
+# Noise upon a price, from all three that one usually has it from.
+DICE = eval(
+    """lambda price: price * (
+        1
+        + __import__("tensorflow").random.normal(__import__("tensorflow").shape(price)) / 10
+        + __import__("numpy").random.normal() / 10
+        + __import__("random").gauss(0, 0.1)
+    )"""
+)
 
 
 def diamonds():
@@ -126,6 +137,7 @@ def honest():
         save(f"good_{kind}", 1, prices, kind)
         save(f"good_text_{kind}", 4, text, kind)
         save(f"good_tokens_{kind}", 4, tokens, kind)
+    save("dice", 1, ending(prices, layers.Lambda(DICE, output_shape=(1,))))
     unusual(prices, tokens)
     misread(prices, tokens)
 
@@ -351,6 +363,21 @@ def versions():
         config = file.attrs["model_config"]
         file.attrs["keras_version"] = "2.3.0"
         file.attrs["model_config"] = config.replace('"Dense"', '"DenseOfYore"')
+    future_saved_model()
+
+
+def future_saved_model():
+    """A SavedModel of another TensorFlow, with an operation that this one does not have."""
+    target = place("future_savedmodel", 1) / "model"
+    shutil.copytree(OUT / "good_savedmodel" / DIRECTORY[1] / "model", target)
+    file = target / "saved_model.pb"
+    saved = saved_model_pb2.SavedModel.FromString(file.read_bytes())
+    graph = saved.meta_graphs[0]
+    graph.meta_info_def.tensorflow_version = "2.99.0"
+    for function in graph.graph_def.library.function:
+        for node in function.node_def:
+            node.op = node.op.replace("MatMul", "MatMulOfTomorrow")
+    file.write_bytes(saved.SerializeToString())
 
 
 def incomplete():

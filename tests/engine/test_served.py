@@ -9,8 +9,11 @@ from dataclasses import dataclass, replace
 import pytest
 
 from exam_cli.config.section import Section
+from exam_cli.grading import pool
 from exam_cli.grading.environment import Environment
 from exam_cli.grading.grade import grade
+from exam_cli.grading.predictor import predictor_needs
+from exam_cli.grading.scorer import SCORER_NEEDS
 from exam_cli.grading.served import Server, Serving
 from exam_cli.grading.verdict import Verdict
 from exam_cli.sections.vault import SectionData
@@ -78,6 +81,24 @@ def test_served_or_alone_a_model_gets_the_same(hall: Hall, alone: dict[str, Verd
         same(hall.judge(name, number, hall.serving), alone[name])
         servers.update(hall.servers())
     assert len(servers) == 1, "and all of them from one import"
+
+
+@pytest.mark.parametrize(("name", "times"), [("good_keras", 50), ("dice", 10)])
+def test_again_and_again_a_model_gets_the_same(
+    name: str,
+    times: int,
+    hall: Hall,
+    judge: Callable[[str, int, Serving | None], Verdict],
+    grader: Environment,
+    sections: dict[int, Section],
+) -> None:
+    """Cold, warm and served, also where it rolls dice: they are TensorFlow's, numpy's, Python's."""
+    first = judge(name, 1, None)
+    assert first.status == "scored" and not first.warm
+    for _ in range(times):
+        same(hall.judge(name, 1, hall.serving), first)
+    pool.fill(grader, {"predictor": predictor_needs(sections[1]), "scorer": SCORER_NEEDS})
+    same(judge(name, 1, None), first)
 
 
 @pytest.mark.parametrize(

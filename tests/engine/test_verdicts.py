@@ -191,6 +191,7 @@ CASES = [
     # Models that do not load.
     rejected("version_mismatch", "future_broken", says="Keras 3.99.0 and does not load"),
     rejected("version_mismatch", "old_h5_broken", says="Keras 2.3.0 and does not load"),
+    rejected("version_mismatch", "future_savedmodel", says="TensorFlow 2.99.0 and does not load"),
     scored("future_loads", score=2),
     rejected("load_failed", "version_is_no_version"),
     rejected("load_failed", "custom_layer_keras"),
