@@ -81,12 +81,12 @@ def _breaches(seen: dict[str, Any], environment: Environment) -> list[str]:
         found.append(f"a model could write to {', '.join(seen['root'])}")
     if set(seen["network"]) - {"lo"}:
         found.append("a model would have a network")
+    if seen["Seccomp"] != "2":
+        found.append("seccomp (the runtime ignores the profile; gVisor needs `--oci-seccomp`)")
     if environment.runtime == _GVISOR:
         return found  # it has a kernel of its own, which tells no more of this one
     if seen["NoNewPrivs"] != "1":
         found.append("no_new_privileges (the engine ignores it)")
-    if seen["Seccomp"] != "2":
-        found.append("seccomp (the engine ignores the profile)")
     memory = seen["memory"]
     if memory is None or not memory.isdigit() or int(memory) > _NEEDS.memory_bytes:
         found.append("caps (the engine ignores the cap on memory)")
