@@ -108,6 +108,29 @@ def test_nobody_ends_as_if_killed(
     assert state.exit_code not in (None, 137)
 
 
+# exit(137) as 32-bit programs make it: mov eax, 1; mov ebx, 137; int 0x80; ret
+OF_32_BITS = """
+import ctypes, mmap
+page = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+page.write(bytes.fromhex("b801000000bb89000000cd80c3"))
+ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(page)))()
+"""
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(OF_32_BITS, id="as 32 bits"),
+        pytest.param("import ctypes; ctypes.CDLL(None).syscall(0x40000000 + 231, 137)", id="x32"),
+        pytest.param("import ctypes; ctypes.CDLL(None).syscall(60, 137)", id="as a thread"),
+        pytest.param("import os; os.execv('/bin/sh', ['sh', '-c', 'exit 137'])", id="as a shell"),
+    ],
+)
+def test_nor_by_another_road(script: str, grader: Environment) -> None:
+    _, state = run(grader, script)
+    assert state.exit_code not in (None, 137)
+
+
 @pytest.mark.parametrize("status", [0, 1, 9, 136, 139, 255])
 def test_any_other_end_is_told_as_it_was(status: int, grader: Environment) -> None:
     _, state = run(grader, f"import os; os._exit({status})")
