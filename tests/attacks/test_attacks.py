@@ -130,7 +130,8 @@ class Grades:
 @pytest.fixture(scope="module")
 def grades(request: pytest.FixtureRequest, judge: Grader) -> Iterator[Grades]:
     """All chosen attacks, with honest models between them; prints the table at the end."""
-    calls = [item.callspec.params for item in request.session.items if hasattr(item, "callspec")]
+    here = [item for item in request.session.items if item.path == request.path]
+    calls = [item.callspec.params for item in here if hasattr(item, "callspec")]
     chosen = {call["attack"].id: call["attack"] for call in calls if "attack" in call}
     beside = {call["honest"] for call in calls if "honest" in call}
     alone = {name: judge.honest(name) for name in HONEST if name in beside}
