@@ -340,6 +340,7 @@ def kill_amid_grade(road: Road, engine: Engine) -> None:
 
 def test_an_interrupted_grade_cleans_up_itself(road: Road, docker_engine: Engine) -> None:
     for _ in range(10):
+        assert nothing_is_left(docker_engine, road)  # or what is seen below is of a grade before
         before = road.attempts(1)
         with road.start("grade", "1", "--json") as process:
             soon(
