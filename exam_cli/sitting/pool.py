@@ -58,6 +58,7 @@ def renew(session: Session, engine: Engine, used: Iterable[str] = ()) -> None:
     with leftovers.grading(session):  # or the next grade would take them for its own to clear away
         for container in used:
             engine.remove(container)
+    leftovers.clear(session, engine)  # what an interrupt came too early for to be among the used
     fill(session, engine)
 
 

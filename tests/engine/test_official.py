@@ -116,7 +116,10 @@ def test_nothing_that_a_model_says_is_shown_or_kept(
 ) -> None:
     logs = road.record() / "logs"
     before = sorted(logs.glob("*")) if logs.exists() else []
-    for name, reason in (("raise_inputs", "crashed"), ("carry_inputs_out", "wrong_input")):
+    for name, reason in (
+        ("raise_inputs-keras", "crashed"),
+        ("carry_inputs_out_at_load-keras", "wrong_input"),
+    ):
         hand_in(road, models, name)
         told, shown = road.exam("grade", "1", option, "--json"), road.exam("grade", "1", option)
         assert told.json["reason"] == reason
@@ -127,7 +130,7 @@ def test_nothing_that_a_model_says_is_shown_or_kept(
 
 
 def test_in_practice_it_is_kept_and_pointed_to(road: Road, models: Models) -> None:
-    hand_in(road, models, "raise_inputs")
+    hand_in(road, models, "raise_inputs-keras")
     shown = road.exam("grade", "1").out
     (line,) = [line for line in shown.splitlines() if line.startswith("What the model printed: ")]
     log = Path(line.removeprefix("What the model printed: "))
