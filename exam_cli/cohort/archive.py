@@ -142,7 +142,7 @@ def _zip_members(archive: Path) -> Iterator[_Member]:
 
 
 def _tar_members(archive: Path, limit: int) -> Iterator[_Member]:
-    with TarStream(archive, limit) as stream, tarfile.TarFile(fileobj=stream) as package:
+    with closing(TarStream(archive, limit)) as stream, tarfile.TarFile(fileobj=stream) as package:
         while (info := package.next()) is not None:
             package.members = []  # type: ignore[attr-defined]  # each may hold a copy of all headers
             _check_number(archive, stream.members)

@@ -11,8 +11,7 @@ import io
 import re
 import zlib
 from pathlib import Path
-from types import TracebackType
-from typing import IO, TYPE_CHECKING, Self
+from typing import IO, TYPE_CHECKING
 
 from exam_cli.grading.small_reads import TooMuchError
 
@@ -104,17 +103,6 @@ class TarStream:
     def ended(self) -> bool:
         """Whether what was read last is the block of zeros that ends a tar."""
         return len(self._last) == 512 and not any(self._last)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 class _Unzipped(io.RawIOBase):
