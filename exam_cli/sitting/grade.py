@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from exam_cli.config.edition import Edition, load_edition
+from exam_cli.config.exam import Exam
 from exam_cli.config.section import Section
 from exam_cli.engine.port import Engine
 from exam_cli.errors import ImageMissing, OurFault
@@ -40,6 +41,10 @@ class Manner:
 
     supervised: bool = False
     official: bool = False
+
+    def silences(self, rules: Exam) -> bool:
+        """Say whether nothing that a model says may be shown or kept."""
+        return self.supervised or self.official or rules.supervised
 
 
 USUAL = Manner()
@@ -139,11 +144,10 @@ def _verdict(
         others = _others(section, session)
         with leftovers.grading(session):
             verdict = judge(submission, section, data.sets[which], environment, others)
-        if manner.supervised or manner.official or session.rules.supervised:
-            public = which == "sample"
-            verdict = (
-                replace(verdict, printed=b"") if public else silenced(verdict, section, environment)
-            )
+        if manner.silences(session.rules):
+            verdict = replace(verdict, printed=b"")
+            if which != "sample":  # public inputs may be told of
+                verdict = silenced(verdict, section, environment)
     except Rejection as rejection:
         verdict = verdict.rejected(rejection)
     except OurFault as fault:

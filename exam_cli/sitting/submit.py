@@ -22,7 +22,7 @@ from exam_cli.sections.catalog import sections_of
 from exam_cli.session.ledger import Ledger
 from exam_cli.session.session import Session
 from exam_cli.sitting import leftovers
-from exam_cli.sitting.grade import data_and_environment
+from exam_cli.sitting.grade import Manner, data_and_environment
 from exam_cli.sitting.rules import SUBMITTED, counting, passes, total
 
 
@@ -135,7 +135,7 @@ def _final_grade(
     )
     with leftovers.grading(session):
         verdict: Verdict = grade(submission, section, data.sets["final"], environment)
-    if official or session.rules.supervised:
+    if Manner(official=official).silences(session.rules):
         verdict = silenced(verdict, section, environment)
     verdict = replace(verdict, seconds_total=time.monotonic() - started)
     if verdict.status == "failed":
