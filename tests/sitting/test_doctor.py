@@ -8,10 +8,11 @@ import platform
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from exam_cli.config import exam as exam_rules
 from exam_cli.config.edition import DEFAULT_EDITION, load_edition
 from exam_cli.engine.fake import ABOUT, FakeEngine
 from exam_cli.engine.port import Component, EngineInfo
@@ -34,6 +35,7 @@ def findings(info: EngineInfo) -> list[Finding]:
 
 def test_every_wall_is_told_in_its_order() -> None:
     assert [one.name for one in walls(ABOUT)] == list(WALLS)
+    assert get_args(exam_rules.Wall) == tuple(WALLS), "and no others can be required"
     told = walls(replace(ABOUT, runtimes=("runc", "runsc")))
     assert all(one.there for one in told) and not any(one.needed for one in told)
     bare = replace(ABOUT, security=(), caps=(), runtimes=("runc",))
