@@ -40,7 +40,6 @@ def measure(stage: Stage) -> Part:
     stage.exam("up", "--workspace", hostile, "--exam", refs.exam, "--port", "0")
     rows = []
     for hog in _HOGS:
-        found: dict[str, list[float]] = {"alone": [], "beside": []}
         model = hostile / refs.names[0] / "model.keras"
         shutil.copyfile(hogs / hog / "model.keras", model)
         before = _grades(stage, refs, f"before {hog}")
@@ -50,9 +49,8 @@ def measure(stage: Stage) -> Part:
             if child.poll() is not None:
                 raise Failed(f"The model {hog} was over before the grades beside it.")
         after = _grades(stage, refs, f"after {hog}")
-        found["beside"] = beside
-        found["alone"] = [(one + other) / 2 for one, other in zip(before, after, strict=True)]
-        over = ratios(found["beside"], found["alone"])
+        alone = [(one + other) / 2 for one, other in zip(before, after, strict=True)]
+        over = ratios(beside, alone)
         rows.append(row(f"warm grade beside one that is {hog}", over, "x", at_most=1.2))
     return Part("beside", "Beside a hostile model", _ABOUT, tuple(rows))
 

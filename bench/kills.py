@@ -14,6 +14,7 @@ from bench.references import References, references
 from bench.rows import Part, row
 from bench.stage import EXAM, Stage
 from bench.timing import Failed
+from exam_cli.grading.intake import PART
 from exam_cli.session.ledger import Ledger
 from exam_cli.session.session import Session, all_sessions
 from exam_cli.sitting.leftovers import leftovers
@@ -50,7 +51,7 @@ def measure(stage: Stage) -> Part:
         raise Failed(f"The numbers of the attempts have gaps: {attempts}")
     _undisturbed(stage, refs)
     stage.exam("doctor", "--fix")
-    left = len(leftovers(session, stage.engine)) + len(list(session.directory.rglob(".part-*")))
+    left = len(leftovers(session, stage.engine)) + len(list(session.directory.rglob(f"{PART}*")))
     note = f"{len(attempts)} attempts in the ledger, {len(announced)} of them announced"
     return Part(
         "kills",
