@@ -34,6 +34,7 @@ demo: install engine ## From nothing to a score: train section 1's reference, gr
 	@sh exam_cli/sitting/demo.sh $(CURDIR)/$(BIN)
 
 test: install engine ## Run all tests, those that need the engine included
+	@sh tests/tools.sh
 	@EXAM_REQUIRE_ENGINE=1 $(BIN)/pytest $(TESTS)
 
 check: install ## Types, lint, format

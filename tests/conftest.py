@@ -7,11 +7,14 @@ they fail instead, so that a run that is meant as proof cannot pass by leaving t
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from exam_cli.config.edition import DEFAULT_EDITION, Edition, load_edition
 from exam_cli.config.section import Section
@@ -129,3 +132,16 @@ def grader(
         keras=edition.keras,
         labels={"exam.session": f"test-{request.module.__name__}-{os.getpid()}"},
     )
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A real browser without a window: Debian's Chromium."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        unavailable("no browser: run `sh tests/tools.sh`")
+    with sync_playwright() as playwright:
+        # Its own sandbox needs what a root user in a container does not have.
+        found = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield found
+        found.close()
