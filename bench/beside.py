@@ -19,8 +19,9 @@ Two sessions on one machine: in one a hostile model is graded until its time is 
 hogs.py`: threads that compute, that stream memory, that fill and empty the memory disk, that map
 pages, that print), in the other the references are graded warm. Each is graded once alone, then
 beside the hog, then alone again; the ratio is over the mean of the two. A hog has the whole machine
-for its first two seconds and half of it after that. What grades next is imported before the next
-grade starts, as when a candidate looks at a result."""
+for its first two seconds; then it stands behind all other containers and has half of it at most.
+What grades next is imported before the next grade starts, as when a candidate looks at a
+result."""
 
 
 def measure(stage: Stage) -> Part:

@@ -31,6 +31,7 @@ from exam_cli.errors import DiskFull, EngineUnreachable, ImageMissing, OurFault
 
 _HTTP_TIMEOUT = 120
 _PERIOD = 100_000  # microseconds, the kernel's own
+_BEHIND = 32  # of the 1,024 shares of processor time that a container has by default
 # What the engine calls the limits that its kernel knows.
 _CAPS = {
     "memory": ("MemoryLimit",),
@@ -288,10 +289,10 @@ class DockerEngine:
                 container, mem_limit=memory_bytes, memswap_limit=memory_bytes
             )
 
-    def limit_cpus(self, container: str, cpus: float) -> None:
-        """Change a container's cap on processor time, as a number of cores' time."""
+    def put_behind(self, container: str, cpus: float) -> None:
+        """Change a container's cap on processor time, and its share where others want it, too."""
         with self._using(container, "change a container's limits"):
-            self._api.update_container(container, **_cpu_time(cpus))
+            self._api.update_container(container, cpu_shares=_BEHIND, **_cpu_time(cpus))
 
     def state(self, container: str) -> ContainerState | None:
         """Return what the engine knows of a container, or None if there is none of that name."""

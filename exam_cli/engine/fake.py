@@ -195,7 +195,7 @@ class FakeEngine:
         """Note another cap on memory."""
         self._limit(container, memory_bytes=memory_bytes)
 
-    def limit_cpus(self, container: str, cpus: float) -> None:
+    def put_behind(self, container: str, cpus: float) -> None:
         """Note another cap on processor time."""
         self._limit(container, cpus=cpus)
 

@@ -244,8 +244,11 @@ class Engine(Protocol):
     def limit_memory(self, container: str, memory_bytes: int) -> None:
         """Change a container's cap on memory, swap included."""
 
-    def limit_cpus(self, container: str, cpus: float) -> None:
-        """Change a container's cap on processor time, as a number of cores' time."""
+    def put_behind(self, container: str, cpus: float) -> None:
+        """Have a container go on behind all others, and with at most this many cores' time.
+
+        It gets what the other containers leave, and next to nothing where they want all.
+        """
 
     def state(self, container: str) -> ContainerState | None:
         """Return what the engine knows of a container, or None if there is none of that name."""

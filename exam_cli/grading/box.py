@@ -72,8 +72,8 @@ class Box:
         Args:
             max_body: bytes of body that are accepted.
             seconds: how long to wait for the whole frame.
-            fair: whether a program that is not brisk goes on with half of the machine, so that a
-                grade beside it has the other half, whatever this one is up to.
+            fair: whether a program that is not brisk goes on behind all others and with half of the
+                machine, so that a grade beside it hardly feels it, whatever this one is up to.
 
         Raises `TimeoutError`, `FrameError`, `PrintedTooMuch`.
         """
@@ -89,7 +89,7 @@ class Box:
                 raise TimeoutError(f"no answer within {seconds:.0f} s")
             if now >= brisk_until:
                 brisk_until = deadline
-                self._take_half()
+                self._stand_back()
             try:
                 piece = self._channel.receive(max(0.0, min(brisk_until, deadline) - now))
             except TimeoutError:
@@ -104,12 +104,11 @@ class Box:
         self._rest = decoder.rest
         return frame
 
-    def _take_half(self) -> None:
-        """Have the container go on with half of the machine's cores, and no more than it had."""
+    def _stand_back(self) -> None:
+        """Have the container go on behind all others, with half of the machine's cores at most."""
         with contextlib.suppress(OurFault):  # it has ended, or its runtime knows no such change
-            cores = max(1.0, self._engine.info().cpus / 2)
-            if cores < CPUS:
-                self._engine.limit_cpus(self.container, cores)
+            cores = min(CPUS, max(1.0, self._engine.info().cpus / 2))
+            self._engine.put_behind(self.container, cores)
 
     def linger(self, seconds: float) -> None:
         """Take what was printed before the answer and comes after it, for the streams are two."""

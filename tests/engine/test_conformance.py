@@ -281,13 +281,13 @@ def test_a_program_that_closes_its_streams_has_only_fallen_silent(bench: Bench) 
     assert bench.engine.wait(container, PATIENCE).exit_code == 0
 
 
-def test_a_running_container_s_cap_on_processor_time_can_be_changed(bench: Bench) -> None:
+def test_a_running_container_can_be_put_behind_others(bench: Bench) -> None:
     container = bench.start("sleep 60")
-    bench.engine.limit_cpus(container, 0.5)
+    bench.engine.put_behind(container, 0.5)
     state = bench.engine.state(container)
     assert state is not None and state.running
     with pytest.raises(OurFault):
-        bench.engine.limit_cpus("exam-nobody", 0.5)
+        bench.engine.put_behind("exam-nobody", 0.5)
 
 
 def test_removing_a_running_container_ends_its_streams(bench: Bench) -> None:

@@ -728,7 +728,7 @@ def test_once_stopped_nothing_is_begun(hall: Hall) -> None:
 
 
 @pytest.mark.parametrize(("seconds", "cores"), [(0.0, 2.0), (0.6, 1.0)])
-def test_a_model_that_is_not_brisk_goes_on_with_half_of_the_machine(
+def test_a_model_that_is_not_brisk_goes_on_behind_others_with_half_of_the_machine(
     seconds: float, cores: float, hall: Hall, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(box, "_BRISK_SECONDS", 0.3)
@@ -737,7 +737,7 @@ def test_a_model_that_is_not_brisk_goes_on_with_half_of_the_machine(
     def noted(container: str, cpus: float) -> None:
         found.append(cpus)
 
-    monkeypatch.setattr(hall.engine, "limit_cpus", noted)
+    monkeypatch.setattr(hall.engine, "put_behind", noted)
     program = f"ready(); time.sleep({seconds}); predictions(inputs()[:, :1])"
     assert hall.grade(program).status == "scored"
     assert found == ([] if cores == 2.0 else [cores])
