@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from exam_cli.errors import DiskFull, ExamError
 
@@ -59,11 +60,21 @@ def write_file(path: Path, data: bytes, mode: int = 0o600) -> None:
 
     A link at `path` is replaced, never followed.
     """
+    with appearing(path, mode) as stream:
+        stream.write(data)
+
+
+@contextmanager
+def appearing(path: Path, mode: int = 0o600) -> Iterator[IO[bytes]]:
+    """Yield a stream whose content is at `path` in one step when all is written.
+
+    Raises OSError. Whatever else is raised inside leaves what was at `path` as it was.
+    """
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(data)
+        descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
+        with os.fdopen(descriptor, "w+b") as stream:
+            yield stream
             stream.flush()
             os.fsync(stream.fileno())
         draft.replace(path)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -82,9 +83,13 @@ def _docstring(text: str) -> str | None:
 
 def notebook_of(script: str) -> str:
     """Return the notebook of a script, as JSON text. Raises `ExamError`."""
-    cells = [_as_json(place, cell) for place, cell in enumerate(cells_of(script), 1)]
+    return notebook_json(cells_of(script))
+
+
+def notebook_json(cells: Iterable[Cell]) -> str:
+    """Return the notebook of these cells, as JSON text."""
     notebook = {
-        "cells": cells,
+        "cells": [_as_json(place, cell) for place, cell in enumerate(cells, 1)],
         "metadata": {
             "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
             "language_info": {"name": "python"},

@@ -26,6 +26,8 @@ COMMANDS = {
     "shell": "Open a shell in the workspace container.",
     "run": "Run a Python script in the workspace container.",
     "attach": "Tell how Jupyter and editors get in.",
+    "export": "Pack a section for Colab or another machine.",
+    "watch": "Grade each new model as soon as it is written.",
     "doctor": "Check engine, disk, memory and isolation.",
     "images": "Build and list the pinned images.",
     "cohort": "Grade a class.",

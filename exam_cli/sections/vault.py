@@ -93,9 +93,9 @@ def section_data(
     Raises `ExamError` when a source cannot be had, `OurFault` when the section's own code fails.
     """
     directory = vault / section.directory
-    if not _is_whole(directory):
+    if not is_whole(directory):
         built = cache_dir() / "sets" / _content_key(section, seed) if shared else directory
-        if not _is_whole(built):
+        if not is_whole(built):
             _build(section, seed, built, engine, image, architecture)
         if built != directory:
             with _appearing(directory) as draft:
@@ -103,7 +103,8 @@ def section_data(
     return read_section_data(directory)
 
 
-def _is_whole(directory: Path) -> bool:
+def is_whole(directory: Path) -> bool:
+    """Say whether a directory of a vault holds all of a section's data."""
     return (directory / "manifest.json").is_file()
 
 
@@ -182,12 +183,12 @@ def _appearing(directory: Path) -> Iterator[Path]:
     draft.mkdir(parents=True, mode=0o700)
     try:
         yield draft
-        if directory.exists() and not _is_whole(directory):
+        if directory.exists() and not is_whole(directory):
             shutil.rmtree(directory)  # the remains of an interrupted build
         draft.rename(directory)
         sync_directory(directory.parent)
     except OSError:
-        if not _is_whole(directory):
+        if not is_whole(directory):
             raise
     finally:
         shutil.rmtree(draft, ignore_errors=True)

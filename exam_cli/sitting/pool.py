@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 
 from exam_cli.config.edition import load_edition
 from exam_cli.engine.port import Engine
@@ -65,6 +65,8 @@ def renew(session: Session, engine: Engine, used: Iterable[str] = ()) -> None:
 @contextmanager
 def renewed_behind(session: Session, connect: Callable[[], Engine]) -> Iterator[list[str]]:
     """Yield a list for the containers that are used, and renew the pool behind what follows."""
+    with suppress(ChildProcessError):  # in a command that grades on and on: the one before
+        os.waitpid(-1, os.WNOHANG)
     used: list[str] = []
     try:
         yield used
