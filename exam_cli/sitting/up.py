@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -105,9 +106,20 @@ def _data_and_directories(
             progress.advance(done)
 
 
+def _refuse_if_foreign(workspace: Path) -> None:
+    """Raise `ExamError` for another user's directory: files in it must stay its owner's."""
+    if workspace.exists() and (owner := workspace.stat().st_uid) != os.getuid():
+        raise ExamError(
+            f"{workspace} belongs to another user (uid {owner}, you are {os.getuid()}): name a "
+            "--workspace of your own, or run this as its owner.",
+            reason="not_yours",
+        )
+
+
 def _session(workspace: Path, exam: Exam | None, edition: str) -> Session:
     if workspace.exists() and not workspace.is_dir():
         raise ExamError(f"{workspace} is a file; the workspace must be a directory: name another.")
+    _refuse_if_foreign(workspace)
     try:
         session = start_session(workspace, exam or load_exam(PRACTICE), edition, "cpu")
     except WorkspaceMoved as moved:
