@@ -32,10 +32,11 @@ def command(numbers: tuple[int, ...], workspace: Path | None, as_json: bool) -> 
     rules = session.rules
     chosen = [find_section(rules, one) for one in dict.fromkeys(numbers)] or sections_of(rules)
     names = ", ".join(section.directory for section in chosen)
+    saved = new_models(chosen, session.workspace, lambda: is_over(session))
     click.echo(f"Watching {names}: save a model there. Ctrl-C ends it.", err=True)
     if rules.attempts is not None:
         click.echo(f"Each is one of {rules.attempts} attempts that a section has.", err=True)
-    for section in new_models(chosen, session.workspace, lambda: is_over(session)):
+    for section in saved:
         with renewed_behind(session, connect) as used:
             with showing_progress(quiet=as_json) as progress:
                 progress.step(f"Grading section {section.section}")

@@ -37,11 +37,11 @@ def new_models(
     now: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[Section]:
-    """Yield a section each time that a new model lies in its directory and is written completely.
+    """Return the sections as a new model lies in their directories and is written completely.
 
-    What lies there at the start is known already. A model is complete when none of its files has
+    What lies there now, at the call, is known already. A model is complete when none of its files has
     changed for two seconds and, if it is a .keras file, its table of contents is there, which
-    is written last. Nothing is locked: a model that changes again is yielded again.
+    is written last. Nothing is locked: a model that changes again is noticed again.
 
     Args:
         sections: which are watched.
@@ -55,6 +55,17 @@ def new_models(
     for section in watched:
         files = files_of(workspace / section.directory)
         seen[section.section] = _Seen(files, now(), files)
+    return _noticed(watched, workspace, seen, over, now, sleep)
+
+
+def _noticed(
+    watched: list[Section],
+    workspace: Path,
+    seen: dict[int, _Seen],
+    over: Callable[[], bool],
+    now: Callable[[], float],
+    sleep: Callable[[float], None],
+) -> Iterator[Section]:
     while not over():
         sleep(_LOOK_SECONDS)
         for section in watched:
