@@ -69,4 +69,6 @@ def command(
         else:
             for result in results:
                 show_verdict(result, rules.feedback)
+        for note in dict.fromkeys(note for result in results for note in result.notes):
+            click.echo(note, err=True)
     ctx.exit(max([EXIT_STATUS[result.verdict.status] for result in results] + [int(refused)]))

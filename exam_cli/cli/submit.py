@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from exam_cli.sitting.submit import Final, Result
 
 
+# What the ledger keeps and nobody is told: with its salt, a row's hash would tell the metric.
+_KEPT = ("told", "predictions_sha256", "circumstances", "seal", "recipient")
+
+
 @click.command()
 @workspace_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -31,6 +35,7 @@ def command(workspace: Path | None, yes: bool, official: bool, as_json: bool) ->
     After that nothing can be graded any more. Once submitted, it shows the result again.
     """
     from exam_cli.cli.screen import showing_progress
+    from exam_cli.receipts.issue import tried
     from exam_cli.sitting.pool import renew_behind
     from exam_cli.sitting.submit import result, standing, submit
 
@@ -43,6 +48,8 @@ def command(workspace: Path | None, yes: bool, official: bool, as_json: bool) ->
             click.confirm("End the exam and submit these?", abort=True, err=True)
         with showing_progress(quiet=as_json) as progress:
             done = submit(session, connect, progress, official)
+    for note in tried(session):
+        click.echo(note, err=True)
     if as_json:
         click.echo(json.dumps(told(done), ensure_ascii=False))
     else:
@@ -60,9 +67,10 @@ def told(done: Result) -> dict[str, Any]:
         grade = one["grade"]
         if grade is not None:
             hidden = {"metric": metric_told(grade["metric"], feedback), "message": grade["told"]}
-            grade = {key: value for key, value in {**grade, **hidden}.items() if key != "told"}
+            grade = {key: value for key, value in {**grade, **hidden}.items() if key not in _KEPT}
         sections.append({**one, "grade": grade})
-    return {**done.content, "sections": sections}
+    content = {key: value for key, value in done.content.items() if key not in _KEPT}
+    return {**content, "sections": sections}
 
 
 def _summary(standings: list[Final]) -> list[str]:

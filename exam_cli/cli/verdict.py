@@ -30,6 +30,8 @@ def show_verdict(result: Graded, feedback: Feedback = "full") -> None:
         _show_score(verdict, verdict.measured, title, feedback)
     if verdict.seconds_predict is not None and not verdict.warm:
         show("No warm grader was ready, so this took the seconds of a cold start.")
+    if result.receipt:
+        show(f"Receipt: {result.receipt}")
     if result.log:
         show(f"What the model printed: {result.log}")
 

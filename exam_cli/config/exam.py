@@ -69,6 +69,8 @@ class Exam:
         runtime: the engine's runtime that models are loaded under, such as runsc for gVisor; None
             for the engine's default.
         walls: what must stand around a model, beyond what always must, in official grading.
+        keep_gigabytes: room for the copies of graded models of one session, in units of 10^9
+            bytes; beyond it the oldest go, but never one that counts or is the best or last.
         form: of the sections that name none.
         sections: None for all that there are.
     """
@@ -84,6 +86,7 @@ class Exam:
     supervised: bool = False
     runtime: Annotated[str, _WORD] | None = None
     walls: tuple[Wall, ...] = ()
+    keep_gigabytes: Annotated[float, Bounds(over=0)] = 20
     form: _FORM = "a"
     sections: Annotated[tuple[Choice, ...], Length(1)] | None = None
 
@@ -99,6 +102,11 @@ class Exam:
     def seed_bytes(self) -> bytes | None:
         """The 32 bytes that all hidden data of this exam is drawn from, if it has a seed."""
         return None if self.seed is None else hashlib.sha256(b"exam:" + self.seed.encode()).digest()
+
+    @property
+    def keep_bytes(self) -> float:
+        """`keep_gigabytes` in bytes."""
+        return self.keep_gigabytes * 1e9
 
     @property
     def seconds(self) -> int | None:

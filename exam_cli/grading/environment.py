@@ -47,6 +47,7 @@ class Environment:
         runtime: the engine's runtime; None for its default.
         labels: put on every container, so that they can be found again.
         image_id: identity of that image, where it is known already.
+        image_layers: the diff ids of its layers, bottom first, likewise.
         walls: names of those that were seen to stand, in official grading.
         used: takes the containers that have answered, for the caller to remove when nobody waits
             for it; None has each removed as soon as it is done with.
@@ -61,6 +62,7 @@ class Environment:
     runtime: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     image_id: str | None = None
+    image_layers: tuple[str, ...] = ()
     walls: tuple[str, ...] = ()
     used: list[str] | None = None
 

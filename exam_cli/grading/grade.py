@@ -139,6 +139,9 @@ def _decided(
     return replace(
         verdict,
         environment={**environment.describe(run.versions), "image": _image_id(environment)},
+        hardware={name: run.versions.get(name) for name in ("cpu", "cores")}
+        if run.versions
+        else None,
         seconds_total=time.monotonic() - started,
         seconds_predict=run.seconds,
         printed=run.printed,

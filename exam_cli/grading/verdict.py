@@ -127,7 +127,8 @@ class Verdict:
 
     `score` is 0 to 5 when scored, 0 when rejected, None when we failed. `printed` is what the model
     wrote to its standard streams, cut off: for the practice log only, never for the candidate's
-    terminal. `predictions_sha256` covers the float32 bytes that were scored. `remarks` are
+    terminal. `predictions_sha256` covers the float32 bytes that were scored. `hardware` is what the
+    predictor found itself on: `cpu` (a name) and `cores`. `remarks` are
     sentences about a model that was made to fit, `hint` one about where a poor score may come from;
     `message` has them all. Until something is known, it is a failure of ours.
     """
@@ -144,6 +145,7 @@ class Verdict:
     remarks: tuple[str, ...] = ()
     hint: str | None = None
     predictions_sha256: str | None = None
+    hardware: Mapping[str, Any] | None = None
     set_name: str | None = None
     set_sha256: str | None = None
     model: ModelRecord | None = None

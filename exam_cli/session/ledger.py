@@ -17,7 +17,7 @@ from typing import Any
 from exam_cli.files import sync_directory
 from exam_cli.session import chain
 from exam_cli.session.chain import GENESIS, Event, canonical
-from exam_cli.session.ledger_errors import damaged, sentences
+from exam_cli.session.ledger_errors import damaged, forged, sentences
 
 __all__ = ["Event", "Ledger"]
 
@@ -136,6 +136,12 @@ class Ledger:
             query = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence"
             highest = self._connection.execute(query).fetchone()[0]
             return chain.problems(self._rows(), highest)
+
+    def require_sound(self) -> None:
+        """Raise LedgerError (reason ledger_forged) that names the rows which are not as written."""
+        found = self.problems()
+        if found:
+            raise forged(self.path, found)
 
     def close(self) -> None:
         """Let go of the file."""

@@ -43,12 +43,25 @@ _SIGNATURES: dict[int, tuple[str, str]] = {
 # SQLite asks for room in several steps, and reports a full disk in some of them (the shared
 # memory beside the WAL, say) as an input or output error, or as a file that cannot be opened.
 _MAY_BE_FULL = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
+_MOST_NAMED = 5  # rows
 _NEARLY_FULL = 64 * 1024  # bytes: the shared-memory file grows by 32 KiB
 
 
 def damaged(path: Path, what: str) -> LedgerError:
     """Return the error for a ledger that opens but does not hold what it must."""
     return LedgerError(f"The ledger {path} {_DAMAGED} ({what}).", reason="ledger_corrupt")
+
+
+def forged(path: Path, problems: list[str]) -> LedgerError:
+    """Return the error for a ledger whose chain is broken; `problems` name the rows."""
+    shown = " ".join(problems[:_MOST_NAMED])
+    more = len(problems) - _MOST_NAMED
+    return LedgerError(
+        f"The ledger {path} is not as it was written: {shown}"
+        + (f" And {more} more." if more > 0 else "")
+        + " Put back a backup, or ask your examiner.",
+        reason="ledger_forged",
+    )
 
 
 @contextmanager

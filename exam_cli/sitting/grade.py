@@ -8,12 +8,13 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from exam_cli.config.edition import Edition, load_edition
 from exam_cli.config.exam import Exam
 from exam_cli.config.section import Section
 from exam_cli.engine.port import Engine
-from exam_cli.errors import ImageMissing, OurFault
+from exam_cli.errors import ExamError, ImageMissing, OurFault
 from exam_cli.grading.environment import Environment
 from exam_cli.grading.grade import check, grade
 from exam_cli.grading.intake import PART, take
@@ -22,11 +23,15 @@ from exam_cli.grading.shapes import Other
 from exam_cli.grading.silent import silenced
 from exam_cli.grading.verdict import Rejection, Verdict
 from exam_cli.images.build import architecture_of, references
+from exam_cli.receipts import issue as receipts
+from exam_cli.receipts import keys
+from exam_cli.receipts.statement import is_receipted
 from exam_cli.sections.catalog import sections_of
 from exam_cli.sections.vault import SectionData, SetName, section_data
-from exam_cli.session.ledger import Ledger
+from exam_cli.session.ledger import Event, Ledger
 from exam_cli.session.session import Session
-from exam_cli.sitting import leftovers
+from exam_cli.sitting import leftovers, storage
+from exam_cli.sitting.circumstances import Circumstances, sealed
 from exam_cli.sitting.rules import attempting
 
 
@@ -52,11 +57,17 @@ USUAL = Manner()
 
 @dataclass(frozen=True)
 class Graded:
-    """A verdict that is in the ledger. `attempt` is None when the grade was no attempt."""
+    """A verdict that is in the ledger. `attempt` is None when the grade was no attempt.
+
+    `receipt` is None where there is none. `notes` are sentences on what went wrong, or soon will,
+    with what is kept of the grade; the grade itself counts as it is.
+    """
 
     verdict: Verdict
     attempt: int | None
     log: Path | None
+    receipt: Path | None = None
+    notes: tuple[str, ...] = ()
 
 
 def grade_section(
@@ -82,10 +93,17 @@ def grade_section(
     """
     with attempting(section, session):
         leftovers.tidy(session)
-        verdict = _verdict(section, session, connect, "probe", session.snapshots, used, manner)
+        importing = keys.warm()  # while the model runs
+        around = _around(section, session, manner)
+        verdict = _verdict(
+            section, session, connect, "probe", session.snapshots, used, manner, around
+        )
         log = _keep_log(verdict, session)
-        attempt = _record(verdict, session)
-    return Graded(verdict, attempt, log)
+        event = _record(verdict, session, around.as_json(verdict))
+        importing.join()
+        receipt, notes = _kept_of(event, session)
+    attempt: int | None = event.payload["attempt"]
+    return Graded(verdict, attempt, log, receipt, notes)
 
 
 def check_section(
@@ -104,7 +122,10 @@ def check_section(
         leftovers.grading(session),
         tempfile.TemporaryDirectory(prefix=PART, dir=session.directory) as snapshots,
     ):
-        verdict = _verdict(section, session, connect, "sample", Path(snapshots), used, manner)
+        around = _around(section, session, manner)
+        verdict = _verdict(
+            section, session, connect, "sample", Path(snapshots), used, manner, around
+        )
     return Graded(verdict, None, _keep_log(verdict, session))
 
 
@@ -116,6 +137,7 @@ def _verdict(
     snapshots: Path,
     used: list[str] | None,
     manner: Manner,
+    around: Circumstances,
 ) -> Verdict:
     started = time.monotonic()
     edition = load_edition(session.edition)
@@ -139,6 +161,7 @@ def _verdict(
         engine = connect()
         leftovers.clear(session, engine)
         data, environment = data_and_environment(section, session, edition, engine, manner.official)
+        around.found(environment)
         environment = replace(environment, used=used)
         judge = check if which == "sample" else grade
         others = _others(section, session)
@@ -211,18 +234,33 @@ def environment_of(session: Session, edition: Edition, image: str, engine: Engin
         runtime=rules.runtime,
         labels={"exam.session": session.id},
         image_id=found.id,
+        image_layers=tuple(found.layers),
     )
 
 
-def _record(verdict: Verdict, session: Session) -> int | None:
-    payload = verdict.as_json(None)
+def _around(section: Section, session: Session, manner: Manner) -> Circumstances:
+    return Circumstances(section, load_edition(session.edition), manner.silences(session.rules))
+
+
+def _record(verdict: Verdict, session: Session, around: dict[str, Any]) -> Event:
+    """Write the one durable row. From here on the grade counts."""
+    payload = {**verdict.as_json(None), "circumstances": around, "seal": sealed(session)}
     with Ledger(session.ledger_path) as ledger:
         if verdict.model is None and verdict.status == "rejected":
-            ledger.append("grade_rejected", payload)
-            return None
-        event = ledger.append_attempt(verdict.section, payload)
-    attempt: int | None = event.payload["attempt"]
-    return attempt
+            return ledger.append("grade_rejected", payload)
+        return ledger.append_attempt(verdict.section, payload)
+
+
+def _kept_of(event: Event, session: Session) -> tuple[Path | None, tuple[str, ...]]:
+    """See to a grade's receipt and to the room that kept models take; neither undoes the grade."""
+    notes: list[str] = []
+    try:
+        notes += receipts.tried(session)
+        notes += storage.make_room(session)
+    except (ExamError, OSError) as error:
+        notes.append(f"The grade counts, but there was trouble behind it: {error}")
+    path = receipts.receipt_path(session, event) if is_receipted(event) else None
+    return (path if path and path.exists() else None), tuple(notes)
 
 
 def _keep_log(verdict: Verdict, session: Session) -> Path | None:

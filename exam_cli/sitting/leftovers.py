@@ -35,7 +35,7 @@ def leftovers(session: Session, engine: Engine) -> list[Listed]:
 
     Raises OurFault, OSError.
     """
-    with _nobody_grades(session) as sure:
+    with nobody_grades(session) as sure:
         return _grading_containers(session, engine) if sure else []
 
 
@@ -44,7 +44,7 @@ def tidy(session: Session) -> None:
 
     Raises OSError.
     """
-    with _nobody_grades(session) as sure:
+    with nobody_grades(session) as sure:
         for place in (session.directory, session.snapshots) if sure else ():
             for left in place.glob(f"{PART}*"):
                 shutil.rmtree(left, ignore_errors=True)
@@ -55,7 +55,7 @@ def clear(session: Session, engine: Engine) -> None:
 
     Raises OurFault, OSError.
     """
-    with _nobody_grades(session) as sure:
+    with nobody_grades(session) as sure:
         for state in _grading_containers(session, engine) if sure else []:
             engine.remove(state.id)
 
@@ -70,7 +70,7 @@ def _grading_containers(session: Session, engine: Engine) -> list[Listed]:
 
 
 @contextmanager
-def _nobody_grades(session: Session) -> Iterator[bool]:
+def nobody_grades(session: Session) -> Iterator[bool]:
     """Tell whether no grade of the session runs; none begins before the block ends."""
     with _lock_file(session) as descriptor:
         try:

@@ -7,14 +7,17 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from exam_cli.config.section import Section
 from exam_cli.errors import ExamError
 from exam_cli.files import writing
 from exam_cli.grading.intake import models_in
-from exam_cli.grading.kept import kept
+from exam_cli.grading.kept import NotKept, kept
 from exam_cli.session.ledger import Ledger
 from exam_cli.session.session import Session
+from exam_cli.sitting import leftovers
+from exam_cli.sitting.storage import dropped
 
 
 @dataclass(frozen=True)
@@ -29,8 +32,8 @@ def restore(session: Session, section: Section, attempt: int) -> Restored:
     """Put a copy of an attempt's model into the section's directory.
 
     Models that are there are moved into a directory beside it, for exactly one may stay.
-    Raises `ExamError` when there is no such attempt or the directory cannot be written, `OurFault`
-    when the kept copy is not what was graded.
+    Raises `ExamError` when there is no such attempt, its model was dropped for want of room, or the
+    directory cannot be written; `NotKept` when the kept copy is not what was graded.
     """
     with Ledger(session.ledger_path) as ledger:
         attempts = {one.payload["attempt"]: one.payload for one in ledger.attempts(section.section)}
@@ -39,7 +42,23 @@ def restore(session: Session, section: Section, attempt: int) -> Restored:
         raise ExamError(
             f"Section {section.section} has no attempt {attempt}: {known}.", reason="no_attempt"
         )
-    submission = kept(attempts[attempt]["model"], session.snapshots)
+    with leftovers.grading(session):  # nothing is dropped meanwhile
+        return _put_back(session, section, attempts[attempt]["model"], attempt)
+
+
+def _put_back(session: Session, section: Section, model: dict[str, Any], attempt: int) -> Restored:
+    try:
+        submission = kept(model, session.snapshots)
+    except NotKept:
+        event = dropped(session, model["sha256"])
+        if event is None:
+            raise
+        raise ExamError(
+            f"The model of section {section.section} attempt {attempt} was dropped on "
+            f"{event.time[:16].replace('T', ' ')} UTC (row {event.seq} of the ledger): kept models "
+            f"took more than the {session.rules.keep_gigabytes:g} GB that the exam allows.",
+            reason="dropped",
+        ) from None
     directory = session.workspace / section.directory
     target = directory / submission.root
     with writing(directory):

@@ -18,10 +18,13 @@ from exam_cli.grading.kept import kept
 from exam_cli.grading.silent import silenced
 from exam_cli.grading.verdict import Verdict
 from exam_cli.progress import Progress
+from exam_cli.receipts.badge import Recipient
+from exam_cli.receipts.issue import tried
 from exam_cli.sections.catalog import sections_of
 from exam_cli.session.ledger import Ledger
 from exam_cli.session.session import Session
 from exam_cli.sitting import leftovers
+from exam_cli.sitting.circumstances import Circumstances, sealed
 from exam_cli.sitting.grade import Manner, data_and_environment
 from exam_cli.sitting.rules import SUBMITTED, counting, passes, total
 
@@ -83,18 +86,26 @@ def standing(session: Session) -> list[Final]:
 
 
 def submit(
-    session: Session, connect: Callable[[], Engine], progress: Progress, official: bool = False
+    session: Session,
+    connect: Callable[[], Engine],
+    progress: Progress,
+    official: bool = False,
+    recipient: Recipient | None = None,
 ) -> Result:
     """Grade what counts on the final set, and end the exam with one durable row.
 
     All sections are graded before anything is written: killed in between, nothing is submitted, and
     the next `exam submit` begins again. An exam that has ended stays as it is.
-    Raises `ExamError`, also when `official` grading lacks a wall, and `OurFault` when a model
-    cannot be graded for a reason that is not its own: then nothing is submitted.
+    `recipient` is whose name the badge for a pass bears.
+    Raises `ExamError`, also when `official` grading lacks a wall or the ledger was changed, and
+    `OurFault` when a model cannot be graded for a reason that is not its own: then nothing is
+    submitted.
     """
     with locked(session.directory / "submit.lock"):
         if (done := result(session)) is not None:
             return done
+        with Ledger(session.ledger_path) as ledger:
+            ledger.require_sound()
         standings = standing(session)
         if not any(one.attempt for one in standings):
             raise ExamError(
@@ -115,9 +126,12 @@ def submit(
             "pass_mark": rules.pass_mark,
             "passed": passes(points, rules),
             "sections": [one.as_json() for one in finals],
+            "recipient": (recipient or Recipient()).as_json(),
+            "seal": sealed(session),
         }
         with Ledger(session.ledger_path) as ledger:
             event = ledger.append(SUBMITTED, content)
+        tried(session)
     return Result(rules, event.payload, fresh=True)
 
 
@@ -129,13 +143,14 @@ def _final_grade(
     if attempt is None:
         return None
     started = time.monotonic()
+    edition, manner = load_edition(session.edition), Manner(official=official)
+    around = Circumstances(section, edition, manner.silences(session.rules))
     submission = kept(attempt["model"], session.snapshots)
-    data, environment = data_and_environment(
-        section, session, load_edition(session.edition), connect(), official
-    )
+    data, environment = data_and_environment(section, session, edition, connect(), official)
+    around.found(environment)
     with leftovers.grading(session):
         verdict: Verdict = grade(submission, section, data.sets["final"], environment)
-    if Manner(official=official).silences(session.rules):
+    if manner.silences(session.rules):
         verdict = silenced(verdict, section, environment)
     verdict = replace(verdict, seconds_total=time.monotonic() - started)
     if verdict.status == "failed":
@@ -148,6 +163,7 @@ def _final_grade(
         **verdict.as_json(None),
         "told": verdict.told(session.rules.feedback),  # the message as far as the exam allows
         "predictions_sha256": verdict.predictions_sha256,
+        "circumstances": around.as_json(verdict),
     }
 
 

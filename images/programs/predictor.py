@@ -3,8 +3,8 @@
 Frames in and out, in this order:
   in   {"token", "contract", "batch", "model": {"format", "files": [{"path", "bytes"}]},
        "tensors": [...]} and then the model's files and the inputs' bytes
-  out  {"kind": "received", "python", "tensorflow", "keras", "numpy"}: whatever goes wrong from
-       here on is the model's doing
+  out  {"kind": "received", "python", "tensorflow", "keras", "numpy", "cpu", "cores"}: whatever
+       goes wrong from here on is the model's doing
   out  {"kind": "predictions", "dtype": "float32", "shape", "took", "gave"} and the array's bytes;
        `took` and `gave` are the shapes of rows as the model itself has them, or null where they
        are those agreed. Or
@@ -296,6 +296,16 @@ def warm_up():
     keras.backend.clear_session()
 
 
+def processor():
+    """Return the processor's name as the kernel tells it, None where it does not."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() == "model name":
+                return value.strip()[:200]
+    return None
+
+
 def answer_one():
     """Wait for one request and answer it."""
     header, arrays = receive(DIRECTORY)
@@ -304,6 +314,7 @@ def answer_one():
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     versions = {"python": platform.python_version(), "tensorflow": tf.__version__}
     versions.update({"keras": keras.__version__, "numpy": np.__version__})
+    versions.update({"cpu": processor(), "cores": os.cpu_count()})
     answer({"kind": "received", "token": token, **versions})
     try:
         reply, body = work(DIRECTORY, header, arrays)

@@ -1,0 +1,251 @@
+"""`exam verify RECEIPT`: who signed it, what the ledger says, and the same grade once more."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from exam_cli.engine.port import Engine
+from exam_cli.errors import ExamError
+from exam_cli.grading.kept import NotKept, kept
+from exam_cli.progress import SILENT, Progress
+from exam_cli.receipts import strict_json
+from exam_cli.receipts.badge import badge_id, issue_badge
+from exam_cli.receipts.check import Signed, checked
+from exam_cli.receipts.data_integrity import did_key
+from exam_cli.receipts.issue import tried
+from exam_cli.receipts.keys import own_public_key, public_key, signing_key
+from exam_cli.receipts.statement import is_receipted, statement
+from exam_cli.session import record
+from exam_cli.session.ledger import Event, Ledger
+from exam_cli.session.session import Session, all_sessions
+from exam_cli.sitting.again import Again, grade_again
+from exam_cli.sitting.storage import dropped
+
+_MOST_NAMED = 6  # rows, or fields
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at. `good` is None for what could not be, or need not be."""
+
+    topic: str
+    good: bool | None
+    text: str
+
+
+@dataclass(frozen=True)
+class Verification:
+    """All that was found; `equal` says whether the grade was made again and came out the same."""
+
+    kind: str
+    findings: tuple[Finding, ...]
+    equal: bool | None
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing was found to be wrong."""
+        return all(one.good is not False for one in self.findings)
+
+    def as_json(self, path: Path) -> dict[str, Any]:
+        """Return the object that `exam verify --json` prints."""
+        return {
+            "receipt": str(path),
+            "kind": self.kind,
+            "good": self.good,
+            "equal": self.equal,
+            "findings": [
+                {"topic": one.topic, "good": one.good, "text": one.text} for one in self.findings
+            ],
+        }
+
+
+def verify(
+    path: Path,
+    pinned: Path | None,
+    again: bool,
+    connect: Callable[[], Engine],
+    progress: Progress,
+) -> Verification:
+    """Look at a receipt or a badge, and grade what it is of once more.
+
+    Args:
+        path: the file.
+        pinned: a public key's file; then only that key counts. Otherwise this machine's own does.
+        again: whether to grade again; without it neither engine nor session is needed.
+        connect: returns the engine.
+        progress: is told of each section.
+
+    Raises `NotAReceipt`, `Forged`, `UnknownKey`, `BadKey`; `OurFault` when a grade cannot be made
+    again for a reason of ours.
+    """
+    own = own_public_key()
+    keys = [public_key(pinned)] if pinned is not None else [own] if own is not None else []
+    signed = checked(strict_json.read(path), keys)
+    whose = "this machine's" if signed.key == own else "the given"
+    findings = [Finding("signature", True, f"good, by {whose} key {signed.key.keyid[:16]}")]
+    found = _badge_row(signed) if signed.kind == "badge" else _row(signed)
+    if found is None:
+        text = "its session is not on this machine"
+        if again and signed.kind != "badge":
+            text += ", so it cannot be graded again here: `--no-grade` asks for the signature alone"
+            findings.append(Finding("ledger", False, text))
+        else:
+            findings.append(Finding("ledger", None, f"{text}: the signature is all there is"))
+        return Verification(signed.kind, tuple(findings), None)
+    session, event = found
+    findings += _ledger_findings(signed, session, event)
+    if event is None or not again or not is_receipted(event):
+        return Verification(signed.kind, tuple(findings), None)
+    results = list(_graded_again(session, event, connect, progress))
+    findings += [finding for finding, _ in results]
+    equals = [equal for _, equal in results if equal is not None]
+    return Verification(signed.kind, tuple(findings), all(equals) if equals else None)
+
+
+def verify_session(session: Session) -> Verification:
+    """Look at the ledger of a session and at each of its receipts and badges; grade nothing."""
+    notes = tried(session)
+    own = own_public_key()
+    findings = [Finding("receipts", False, note) for note in notes]
+    with Ledger(session.ledger_path) as ledger:
+        findings.append(_chain(ledger))
+    for path in sorted((session.directory / "receipts").glob("[!.]*.json")):
+        try:
+            one = verify(path, None, False, _no_engine, SILENT)
+            wrong = [found.text for found in one.findings if found.good is False]
+            # Of the chain it was said above which rows are bad.
+            wrong = [text for text in wrong if text != findings[len(notes)].text]
+        except ExamError as error:
+            wrong = [str(error)]
+        text = "; ".join(wrong) or "good"
+        findings.append(Finding(path.name, not wrong, text))
+    if own is None:
+        findings.append(Finding("receipts", None, "nothing was graded yet"))
+    return Verification("session", tuple(findings), None)
+
+
+def _session(id: str) -> Session | None:
+    directory = record.sessions_dir() / id
+    return record.load(directory) if directory.is_dir() else None
+
+
+def _row(signed: Signed) -> tuple[Session, Event | None] | None:
+    """Return the session of a receipt and the row that it is of; None when it is not here."""
+    session = _session(signed.session)
+    if session is None:
+        return None
+    seq = signed.content["predicate"]["ledger"]["seq"]
+    with Ledger(session.ledger_path) as ledger:
+        rows = [event for event in ledger.events() if event.seq == seq]
+    return session, rows[0] if rows else None
+
+
+def _badge_row(signed: Signed) -> tuple[Session, Event | None] | None:
+    """Return the session and the row of a badge: those that give it its name."""
+    for session in all_sessions():
+        with Ledger(session.ledger_path) as ledger:
+            for event in ledger.events("submitted"):
+                if is_receipted(event) and badge_id(session.id, event) == signed.content.get("id"):
+                    return session, event
+    return None
+
+
+def _chain(ledger: Ledger) -> Finding:
+    problems = ledger.problems()
+    if not problems:
+        return Finding("ledger", True, f"all {len(ledger.events())} rows are as they were written")
+    more = f" And {len(problems) - _MOST_NAMED} more." if len(problems) > _MOST_NAMED else ""
+    return Finding("ledger", False, " ".join(problems[:_MOST_NAMED]) + more)
+
+
+def _ledger_findings(signed: Signed, session: Session, event: Event | None) -> Iterator[Finding]:
+    """Compare what was signed with the row, and look at the whole chain."""
+    with Ledger(session.ledger_path) as ledger:
+        yield _chain(ledger)
+    if event is None:
+        seq = signed.content["predicate"]["ledger"]["seq"]
+        yield Finding("row", False, f"row {seq} of session {session.id} is not in the ledger")
+        return
+    where = f"row {event.seq} of session {session.id}"
+    if not is_receipted(event):
+        yield Finding("row", False, f"{where} is no grade, and the receipt says that it is")
+        return
+    if signed.kind == "badge":
+        if not event.payload["passed"]:
+            yield Finding("row", False, f"{where} is no pass")
+            return
+        expected = issue_badge(event, session.id, session.rules, signing_key())
+        if did_key(signed.key) != expected["issuer"]["id"]:  # it was issued elsewhere, or before
+            yield Finding("row", None, f"{where} is of that pass; the badge is by another key")
+            return
+    else:
+        expected = json.loads(json.dumps(statement(event, session.id)))
+    differing = list(_differing(signed.content, expected))
+    if not differing:
+        yield Finding("row", True, f"{where} says the same")
+        return
+    yield Finding("row", False, f"{where} says otherwise: {'; '.join(differing[:_MOST_NAMED])}")
+
+
+def _differing(one: Any, other: Any, at: str = "") -> Iterator[str]:
+    """Yield where a receipt and what it should be differ, in words."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        for key in sorted(one.keys() | other.keys()):
+            inner = f"{at}.{key}".removeprefix(".").removeprefix("predicate.")
+            yield from _differing(one.get(key), other.get(key), inner)
+    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        for number, (left, right) in enumerate(zip(one, other, strict=True)):
+            yield from _differing(left, right, f"{at}[{number}]")
+    elif one != other or type(one) is not type(other):
+        yield f"{at} is {_shown(one)} in the receipt and {_shown(other)} there"
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 70 else f"{text[:67]}..."
+
+
+def _graded_again(
+    session: Session, event: Event, connect: Callable[[], Engine], progress: Progress
+) -> Iterator[tuple[Finding, bool | None]]:
+    """Yield what came of grading each model of a row again, and whether it was the same."""
+    payload = event.payload
+    grades = [payload]
+    if event.kind == "submitted":
+        grades = [one["grade"] for one in payload["sections"] if one["grade"] is not None]
+    progress.step("Grading again", len(grades))
+    for number, grade in enumerate(grades):
+        topic = f"section {grade['section']}"
+        if grade["verdict"] == "failed":
+            yield Finding(topic, None, "a failure of ours: there is no grade to compare"), None
+            continue
+        try:
+            submission = kept(grade["model"], session.snapshots)
+        except NotKept as gone:
+            row = dropped(session, grade["model"]["sha256"])
+            why = str(gone)
+            if row is not None and "is gone" in why:
+                why = f"its model was dropped to make room (row {row.seq}), and cannot be graded"
+            yield Finding(topic, False, why), False
+            continue
+        done = grade_again(grade, submission, session, connect)
+        progress.advance(number + 1)
+        yield _told(topic, grade, done), not done.differences
+
+
+def _told(topic: str, grade: dict[str, Any], done: Again) -> Finding:
+    if done.differences:
+        return Finding(topic, False, "graded again, and differs: " + "; ".join(done.differences))
+    what = f"{grade['score']} of {grade['max_score']}"
+    if grade["verdict"] != "scored":
+        what = f"rejected ({grade['reason']})"
+    remarks = "".join(f"; {remark}" for remark in done.remarks)
+    return Finding(topic, True, f"graded again, and equal: {what}{remarks}")
+
+
+def _no_engine() -> Engine:
+    raise AssertionError("nothing is graded here")
