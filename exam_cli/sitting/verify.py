@@ -82,6 +82,8 @@ def verify(
     Raises `NotAReceipt`, `Forged`, `UnknownKey`, `BadKey`; `OurFault` when a grade cannot be made
     again for a reason of ours.
     """
+    if not path.exists() and (lost := _session(path.absolute().parent.parent.name)) is not None:
+        tried(lost)  # a kill came between the row and its receipt
     own = own_public_key()
     keys = [public_key(pinned)] if pinned is not None else [own] if own is not None else []
     signed = checked(strict_json.read(path), keys)
@@ -130,7 +132,7 @@ def verify_session(session: Session) -> Verification:
 
 def _session(id: str) -> Session | None:
     directory = record.sessions_dir() / id
-    return record.load(directory) if directory.is_dir() else None
+    return record.load(directory) if id and directory.is_dir() else None
 
 
 def _row(signed: Signed) -> tuple[Session, Event | None] | None:
