@@ -63,12 +63,14 @@ def grade(
     """Grade the work of everybody who has a directory, or an archive, in DIR.
 
     A candidate's directory holds one directory a section, as a workspace does. Run it again after a
-    stop: it goes on, and grades nothing twice. The results: results.csv, results.json, report.html.
+    stop: it goes on, and grades nothing twice. The results: results.csv, results.json, report.html,
+    and in receipts/ a signed receipt of each grade, which `exam verify` checks.
 
     Exit status: 0 when every model got its verdict, 3 when some could not be graded by our fault.
     """
     from exam_cli.cli.screen import show, showing_progress, table_of
     from exam_cli.cohort.grade import Order, grade_cohort
+    from exam_cli.cohort.receipts import write_receipts
     from exam_cli.cohort.results import rows_of, to_csv, to_json
     from exam_cli.config.edition import load_edition
     from exam_cli.config.exam import load_exam
@@ -87,6 +89,7 @@ def grade(
         ("report.html", page(graded, rows)),
     ):
         write_file(out / name, text.encode("utf-8", "backslashreplace"), mode=0o644)
+    write_receipts(graded, out)
     failed = sum(line["verdict"] == "failed" for row in rows for line in row.lines.values())
     if as_json:
         click.echo(json.dumps(json.loads(content), ensure_ascii=False))

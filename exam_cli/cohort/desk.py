@@ -22,6 +22,7 @@ from exam_cli.grading.intake import take
 from exam_cli.grading.served import Server, Serving
 from exam_cli.grading.verdict import Rejection
 from exam_cli.sections.vault import DataSet
+from exam_cli.sitting.circumstances import Circumstances
 
 _TRIES = 2  # of a grading that fails by our own fault
 
@@ -45,6 +46,8 @@ class Desk:
         environment: where to grade, seen from an engine: engines are not shared between threads.
         connect: returns an engine.
         book: where lines are written, and found if they were written before.
+        around: begins to note what a section's grade is made from.
+        seal: returns what makes a line fit for a receipt.
     """
 
     def __init__(
@@ -55,6 +58,8 @@ class Desk:
         environment: Callable[[Engine], Environment],
         connect: Callable[[], Engine],
         book: Book,
+        around: Callable[[Section], Circumstances],
+        seal: Callable[[], dict[str, Any]],
     ) -> None:
         self._scratch = scratch
         self._sections = sections
@@ -62,6 +67,8 @@ class Desk:
         self._environment = environment
         self._connect = connect
         self._book = book
+        self._around = around
+        self._seal = seal
         self._local = threading.local()
         self._lock = threading.Lock()
         self._scorers: list[Server] = []
@@ -109,6 +116,8 @@ class Desk:
             return known
         data = self._sets[section.section]
         others = [(one.directory, one.contract) for one in self._sections if one is not section]
+        around = self._around(section)
+        around.found(place.environment)
         for _ in range(_TRIES):
             verdict = grade(submission, section, data, place.environment, others, serving)
             if verdict.status != "failed" or self.stopped:
@@ -118,6 +127,7 @@ class Desk:
             # A failure is ours, and what ended when the containers were taken away says nothing of
             # the model: neither is a line of the book, and the next run tries again.
             return {**line, "candidate": name, "model_sha256": sha256}
+        line.update({"circumstances": around.as_json(verdict), "seal": self._seal()})
         with self._lock:
             self.fresh += 1
         return self._book.write(name, section.section, sha256, line)
@@ -145,7 +155,7 @@ class Desk:
             image = environment.engine.image(environment.image)
             if image is None:
                 raise ImageMissing("The grader image is not on this engine: run it again.")
-            environment = replace(environment, image_id=image.id)
+            environment = replace(environment, image_id=image.id, image_layers=tuple(image.layers))
             scorer = Server(environment, "scorer")
             with self._lock:
                 self._scorers.append(scorer)

@@ -31,6 +31,7 @@ from exam_cli.images.build import architecture_of, ensure_images
 from exam_cli.progress import Progress
 from exam_cli.sections.catalog import sections_of
 from exam_cli.sections.vault import DataSet, SetName, section_data
+from exam_cli.sitting.circumstances import Circumstances, sealed_for
 
 _RESERVED_BYTES = 1 << 30  # for the engine and this program
 
@@ -90,7 +91,17 @@ def grade_cohort(order: Order, connect: Callable[[], Engine], progress: Progress
             if order.official:
                 walls = behind_walls(environment(engine), order.exam.walls).walls
                 environment = partial(environment, walls=walls)
-            desk = Desk(order.out, sections, sets, environment, connect, book)
+            silenced = order.official or order.exam.supervised
+            desk = Desk(
+                order.out,
+                sections,
+                sets,
+                environment,
+                connect,
+                book,
+                lambda section: Circumstances(section, order.edition, silenced),
+                lambda: sealed_for(order.exam),
+            )
             lines = _all_of_them(desk, roll, workers, progress)
         return Graded(order.exam, sections, roll, lines, desk.fresh, workers)
 

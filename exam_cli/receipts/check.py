@@ -12,9 +12,10 @@ from exam_cli.receipts import dsse
 from exam_cli.receipts.badge import TYPES
 from exam_cli.receipts.data_integrity import is_proven, key_of_did, method_of
 from exam_cli.receipts.keys import PublicKey
-from exam_cli.receipts.statement import GRADE, STATEMENT, SUBMISSION
+from exam_cli.receipts.statement import CLASS, GRADE, STATEMENT, SUBMISSION
 from exam_cli.receipts.strict_json import NotAReceipt, parse
 
+_KINDS = {GRADE: "grade", SUBMISSION: "submission", CLASS: "class"}
 _SESSION = re.compile(r"[0-9a-f]{12}")
 _SHOWN = 16  # digits of a key's name
 
@@ -35,7 +36,8 @@ class UnknownKey(ExamError):
 class Signed:
     """What a key that is known has signed.
 
-    `kind` is grade, submission or badge; `content` the statement, or the credential itself.
+    `kind` is grade, submission, class (a grade of somebody in a class) or badge; `content` is the
+    statement, or the credential itself.
     """
 
     kind: str
@@ -93,10 +95,12 @@ def _stranger(named: PublicKey | None, names: list[str], keys: Sequence[PublicKe
 
 
 def _receipt(content: dict[str, Any], key: PublicKey) -> Signed:
-    kind = {GRADE: "grade", SUBMISSION: "submission"}.get(str(content.get("predicateType")))
+    kind = _KINDS.get(str(content.get("predicateType")))
     predicate = content.get("predicate")
     if content.get("_type") != STATEMENT or kind is None or not isinstance(predicate, dict):
         raise NotAReceipt("What was signed is no receipt of a grade or a submission.")
+    if kind == "class":
+        return Signed(kind, content, key)
     ledger = predicate.get("ledger")
     row = ledger.get("seq") if isinstance(ledger, dict) else None
     session = predicate.get("session")

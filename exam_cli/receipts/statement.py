@@ -16,6 +16,7 @@ the whole of it.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,6 +28,7 @@ STATEMENT = "https://in-toto.io/Statement/v1"  # names of formats: nothing is ev
 # Names of our own that claim no host; another meaning would need another name.
 GRADE = "urn:uuid:6b1f3c52-3a0e-5d0b-9b58-0d2a7a1c4e01"
 SUBMISSION = "urn:uuid:6b1f3c52-3a0e-5d0b-9b58-0d2a7a1c4e02"
+CLASS = "urn:uuid:6b1f3c52-3a0e-5d0b-9b58-0d2a7a1c4e04"
 _KINDS = {"grade": GRADE, "grade_failed": GRADE, "submitted": SUBMISSION}
 
 
@@ -71,6 +73,33 @@ def statement(event: Event, session: str) -> dict[str, Any]:
     }
 
 
+def class_statement(line: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the receipt of a candidate of a class says: one line of the examiner's book.
+
+    Args:
+        line: a grade of `cohort.book`, with a model.
+    """
+    seal = line["seal"]
+    return {
+        "_type": STATEMENT,
+        "subject": _models([line]),
+        "predicateType": CLASS,
+        "predicate": {
+            "exam": seal["exam"],
+            "candidate": line["candidate"],
+            "rules_sha256": seal["rules_sha256"],
+            "feedback": seal["feedback"],
+            **_graded(line, seal),
+            "book": {"context": line["context"], "hash": line_sha256(line)},
+        },
+    }
+
+
+def line_sha256(line: Mapping[str, Any]) -> str:
+    """Return the hash of a line of the examiner's book."""
+    return hashlib.sha256(canonical(dict(line)).encode()).hexdigest()
+
+
 def encoded(content: dict[str, Any]) -> bytes:
     """Return a statement's one text, which is what gets signed."""
     return canonical(content).encode("ascii")
@@ -81,6 +110,10 @@ def _subject(event: Event) -> list[dict[str, Any]]:
     grades = [payload]
     if event.kind == "submitted":
         grades = [one["grade"] for one in payload["sections"] if one["grade"] is not None]
+    return _models(grades)
+
+
+def _models(grades: list[Any]) -> list[dict[str, Any]]:
     return [
         {"name": one["model"]["path"], "digest": {"sha256": one["model"]["sha256"]}}
         for one in grades

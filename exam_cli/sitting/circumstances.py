@@ -76,24 +76,29 @@ class Circumstances:
 
 
 def sealed(session: Session) -> dict[str, Any]:
-    """Return what every row has that a receipt is made from.
+    """Return what every row of a session has that a receipt is made from."""
+    rules = session.rules
+    kept = json.loads((session.directory / "exam.json").read_bytes())
+    return _seal(rules.exam, rules.feedback, kept)
+
+
+def sealed_for(exam: Exam) -> dict[str, Any]:
+    """Return the same for who sits an exam without a session: a class."""
+    return _seal(exam.exam, exam.feedback, plain(exam))
+
+
+def _seal(exam: str, feedback: Feedback, rules: dict[str, Any]) -> dict[str, Any]:
+    """Return an exam's name, what it tells, the hash of its rules, and a salt.
 
     The salt makes a row's hash tell nothing of the row: a receipt has the hash, and not always the
     metric, of which there are few enough to try them all.
     """
-    feedback: Feedback = session.rules.feedback
     return {
         "salt": secrets.token_hex(_SALT_BYTES),
-        "exam": session.rules.exam,
+        "exam": exam,
         "feedback": feedback,
-        "rules_sha256": rules_sha256(json.loads((session.directory / "exam.json").read_bytes())),
+        "rules_sha256": rules_sha256(rules),
     }
-
-
-def rules_of(exam: Exam) -> dict[str, Any]:
-    """Return an exam as the plain values that a session keeps."""
-    found: dict[str, Any] = plain(exam)
-    return found
 
 
 def rules_sha256(rules: dict[str, Any]) -> str:

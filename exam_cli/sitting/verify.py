@@ -18,7 +18,7 @@ from exam_cli.receipts.check import Signed, checked
 from exam_cli.receipts.data_integrity import did_key
 from exam_cli.receipts.issue import tried
 from exam_cli.receipts.keys import own_public_key, public_key, signing_key
-from exam_cli.receipts.statement import is_receipted, statement
+from exam_cli.receipts.statement import class_statement, is_receipted, statement
 from exam_cli.session import record
 from exam_cli.session.ledger import Event, Ledger
 from exam_cli.session.session import Session, all_sessions
@@ -89,6 +89,12 @@ def verify(
     signed = checked(strict_json.read(path), keys)
     whose = "this machine's" if signed.key == own else "the given"
     findings = [Finding("signature", True, f"good, by {whose} key {signed.key.keyid[:16]}")]
+    if signed.kind == "class":
+        findings += [
+            _book_finding(signed, path.absolute().parents[2] / "grades.jsonl"),
+            Finding("grade", None, "`exam cohort grade` into another --out makes it again"),
+        ]
+        return Verification(signed.kind, tuple(findings), None)
     found = _badge_row(signed) if signed.kind == "badge" else _row(signed)
     if found is None:
         text = "its session is not on this machine"
@@ -154,6 +160,21 @@ def _badge_row(signed: Signed) -> tuple[Session, Event | None] | None:
                 if is_receipted(event) and badge_id(session.id, event) == signed.content.get("id"):
                     return session, event
     return None
+
+
+def _book_finding(signed: Signed, path: Path) -> Finding:
+    """Look for what was signed in the examiner's book, if the receipt lies beside it."""
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError:
+        return Finding("book", None, "the results that it is from are not beside it")
+    for raw in lines:
+        try:
+            if class_statement(json.loads(raw)) == signed.content:
+                return Finding("book", True, f"a line of {path} says the same")
+        except (AttributeError, KeyError, TypeError, ValueError):
+            continue  # a line of a model that was not there, or cut off by a kill
+    return Finding("book", False, f"no line of {path} says the same")
 
 
 def _chain(ledger: Ledger) -> Finding:

@@ -140,6 +140,19 @@ def test_files_for_people_and_for_spreadsheets(told: dict[str, Any], class_road:
     assert json.loads((out / "results.json").read_text())["strays"] == ["notes.txt"]
 
 
+def test_each_graded_model_has_a_receipt(told: dict[str, Any], class_road: Road) -> None:
+    place = class_road.directory / "results" / "receipts"
+    found = {path.relative_to(place).as_posix() for path in place.rglob("*.json")}
+    assert found == {
+        "ann/1-regression.json", "ann/4-nlp.json", "bob/1-regression.json", "cat/1-regression.json",
+        "cat/4-nlp.json", "dan/1-regression.json", "fay/1-regression.json",
+    }  # fmt: skip
+    for name in ("ann/1-regression.json", "dan/1-regression.json"):
+        done = class_road.exam("verify", str(place / name), "--json")
+        assert done.status == 0 and done.json["kind"] == "class", done
+        assert [one["good"] for one in done.json["findings"]] == [True, True, None]
+
+
 def test_without_room_for_a_worker_it_says_so_first(class_road: Road, handed_in: Path) -> None:
     done = class_road.exam(*line(class_road, handed_in, "--workers", "200"))
     assert done.status == 1 and "take fewer --workers" in done.err
