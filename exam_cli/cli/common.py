@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -46,14 +47,48 @@ def connect() -> Engine:
     return DockerEngine()
 
 
-def current_session(workspace: Path | None) -> Session:
-    """Return the session of a workspace, or of the current directory."""
+def current_session(workspace: Path | None, *, shows_clock: bool = False) -> Session:
+    """Return the session of a workspace, or of the current directory.
+
+    When the command ends, it tells the time that is left, unless it `shows_clock` itself.
+    """
     from exam_cli.session.session import NoSession, find_session
 
     if workspace is None:
-        return find_session(Path.cwd())
-    session = find_session(workspace)
-    if not workspace.exists() or not workspace.samefile(session.workspace):
-        # A mistyped name must not mean the session of the directory above it.
-        raise NoSession(f"{workspace} is no workspace: {session.workspace} is one, say.")
+        session = find_session(Path.cwd())
+    else:
+        session = find_session(workspace)
+        if not workspace.exists() or not workspace.samefile(session.workspace):
+            # A mistyped name must not mean the session of the directory above it.
+            raise NoSession(f"{workspace} is no workspace: {session.workspace} is one, say.")
+    context = click.get_current_context(silent=True)
+    if context is not None and not shows_clock:
+        context.call_on_close(lambda: tell_time(session, quiet=bool(context.params.get("as_json"))))
     return session
+
+
+def tell_time(session: Session, *, quiet: bool = False) -> None:
+    """Tell on standard error how much of a limited exam is left; whoever is `quiet` hears nothing.
+
+    What is left is told on a terminal only, for whoever reads the rest of it elsewhere has no use
+    for it; that little is left, or that the machine's clock was set, is told anywhere.
+    """
+    from exam_cli.cli.screen import clock_warning, moved_sentence, time_left
+    from exam_cli.errors import ExamError
+    from exam_cli.sitting.clock import look
+
+    if session.rules.seconds is None:
+        return
+    try:
+        now = look(session)
+    except (ExamError, OSError):
+        return  # the command itself has met that, or had no need to
+    if quiet or now.submitted:
+        return
+    if now.moved is not None:
+        click.echo(moved_sentence(now.moved), err=True)
+    warning = clock_warning(now.clock)
+    if warning is not None:
+        click.secho(warning, err=True, fg="yellow" if now.clock.seconds_left else "red")
+    elif sys.stderr.isatty() and now.clock.seconds_left is not None:
+        click.secho(time_left(now.clock.seconds_left), err=True, dim=True)

@@ -22,6 +22,7 @@ COMMANDS = {
     "grade": "Score the model in a section's directory.",
     "restore": "Bring the model of an earlier attempt back.",
     "submit": "End the exam: final scores, total, pass or not.",
+    "extra": "Give a candidate more time: the examiner's, and recorded.",
     "down": "Stop the exam's containers; workspace and record stay.",
     "shell": "Open a shell in the workspace container.",
     "run": "Run a Python script in the workspace container.",

@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from exam_cli.config.edition import Edition, load_edition
@@ -16,7 +17,7 @@ from exam_cli.engine.port import Engine
 from exam_cli.errors import ImageMissing, OurFault
 from exam_cli.grading.environment import Environment
 from exam_cli.grading.grade import check, grade
-from exam_cli.grading.intake import PART, take
+from exam_cli.grading.intake import PART, Submission, take
 from exam_cli.grading.official import behind_walls
 from exam_cli.grading.shapes import Other
 from exam_cli.grading.silent import silenced
@@ -51,6 +52,14 @@ USUAL = Manner()
 
 
 @dataclass(frozen=True)
+class LateModel:
+    """A snapshot of what lay there when the time was up; `changed` is when it last did, UTC."""
+
+    model: Submission
+    changed: datetime
+
+
+@dataclass(frozen=True)
 class Graded:
     """A verdict that is in the ledger. `attempt` is None when the grade was no attempt."""
 
@@ -65,6 +74,7 @@ def grade_section(
     connect: Callable[[], Engine],
     used: list[str] | None = None,
     manner: Manner = USUAL,
+    late: LateModel | None = None,
 ) -> Graded:
     """Grade the model in a section's directory and record the result.
 
@@ -75,16 +85,19 @@ def grade_section(
         used: takes the containers that are left to remove, see `Environment`; also when this
             raises.
         manner: beyond what the exam says.
+        late: graded instead of what lies there now, although the time may be up.
 
     A rejection without a model to grade, and a failure of ours, are recorded but are no attempts.
     Raises `ExamError` when the exam's rules allow no attempt any more, or when official grading
     lacks a wall.
     """
-    with attempting(section, session):
+    with attempting(section, session, late=late is not None):
         leftovers.tidy(session)
-        verdict = _verdict(section, session, connect, "probe", session.snapshots, used, manner)
+        verdict = _verdict(
+            section, session, connect, "probe", session.snapshots, used, manner, late
+        )
         log = _keep_log(verdict, session)
-        attempt = _record(verdict, session)
+        attempt = _record(verdict, session, late)
     return Graded(verdict, attempt, log)
 
 
@@ -116,6 +129,7 @@ def _verdict(
     snapshots: Path,
     used: list[str] | None,
     manner: Manner,
+    late: LateModel | None = None,
 ) -> Verdict:
     started = time.monotonic()
     edition = load_edition(session.edition)
@@ -134,7 +148,7 @@ def _verdict(
     )
     try:
         with leftovers.grading(session):
-            submission = take(section, session.workspace, snapshots)
+            submission = late.model if late else take(section, session.workspace, snapshots)
         verdict = replace(verdict, model=submission.record)
         engine = connect()
         leftovers.clear(session, engine)
@@ -214,8 +228,10 @@ def environment_of(session: Session, edition: Edition, image: str, engine: Engin
     )
 
 
-def _record(verdict: Verdict, session: Session) -> int | None:
+def _record(verdict: Verdict, session: Session, late: LateModel | None) -> int | None:
     payload = verdict.as_json(None)
+    if late is not None:
+        payload["late"] = {"changed": late.changed.isoformat()}
     with Ledger(session.ledger_path) as ledger:
         if verdict.model is None and verdict.status == "rejected":
             ledger.append("grade_rejected", payload)

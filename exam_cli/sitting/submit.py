@@ -23,6 +23,7 @@ from exam_cli.session.ledger import Ledger
 from exam_cli.session.session import Session
 from exam_cli.sitting import leftovers
 from exam_cli.sitting.grade import Manner, data_and_environment
+from exam_cli.sitting.late import grade_late
 from exam_cli.sitting.rules import SUBMITTED, counting, passes, total
 
 
@@ -95,6 +96,7 @@ def submit(
     with locked(session.directory / "submit.lock"):
         if (done := result(session)) is not None:
             return done
+        grade_late(session, connect, progress, Manner(official=official))
         standings = standing(session)
         if not any(one.attempt for one in standings):
             raise ExamError(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from exam_cli.config.edition import load_edition
@@ -17,10 +16,11 @@ from exam_cli.images.build import architecture_of, ensure_images
 from exam_cli.progress import Progress
 from exam_cli.sections.catalog import sections_of
 from exam_cli.sections.vault import SectionData, section_data
-from exam_cli.session.clock import Clock, clock
+from exam_cli.session.clock import Clock, start
 from exam_cli.session.ledger import Ledger
 from exam_cli.session.session import Session, WorkspaceMoved, adopt, start_session
 from exam_cli.sitting import leftovers
+from exam_cli.sitting.clock import look
 from exam_cli.workspace.container import (
     Jupyter,
     await_jupyter,
@@ -81,8 +81,8 @@ def up(
     with Ledger(session.ledger_path) as ledger:
         fresh = not ledger.events("started")
         if fresh:
-            ledger.append("started", {"exam": session.exam, "edition": session.edition})
-        now = clock(ledger, session.rules.seconds, datetime.now(UTC))
+            start(ledger, {"exam": session.exam, "edition": session.edition})
+    now = look(session).clock
     return Started(session, jupyter, now, tuple(sections), fresh)
 
 
