@@ -11,7 +11,9 @@ import click
 
 if TYPE_CHECKING:
     from exam_cli.engine.port import Engine
+    from exam_cli.session.clock import Move
     from exam_cli.session.session import Session
+    from exam_cli.sitting.clock import Look
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -62,31 +64,44 @@ def current_session(workspace: Path | None, *, shows_clock: bool = False) -> Ses
             # A mistyped name must not mean the session of the directory above it.
             raise NoSession(f"{workspace} is no workspace: {session.workspace} is one, say.")
     context = click.get_current_context(silent=True)
-    if context is not None and not shows_clock:
-        context.call_on_close(lambda: tell_time(session, quiet=bool(context.params.get("as_json"))))
+    if context is not None and not shows_clock and session.rules.seconds is not None:
+        quiet = bool(context.params.get("as_json"))
+        begun = _look(session)  # now, too: whatever is done next may take hours
+        if begun is not None and begun.moved is not None and not quiet:
+            _tell_move(begun.moved)
+        context.call_on_close(lambda: _tell_time(session, quiet))
     return session
 
 
-def tell_time(session: Session, *, quiet: bool = False) -> None:
+def _look(session: Session) -> Look | None:
+    from exam_cli.errors import ExamError
+    from exam_cli.sitting.clock import look
+
+    try:
+        return look(session)
+    except (ExamError, OSError):
+        return None  # the command itself meets that, or has no need to
+
+
+def _tell_move(move: Move) -> None:
+    from exam_cli.cli.screen import moved_sentence
+
+    click.echo(moved_sentence(move), err=True)
+
+
+def _tell_time(session: Session, quiet: bool) -> None:
     """Tell on standard error how much of a limited exam is left; whoever is `quiet` hears nothing.
 
     What is left is told on a terminal only, for whoever reads the rest of it elsewhere has no use
     for it; that little is left, or that the machine's clock was set, is told anywhere.
     """
-    from exam_cli.cli.screen import clock_warning, moved_sentence, time_left
-    from exam_cli.errors import ExamError
-    from exam_cli.sitting.clock import look
+    from exam_cli.cli.screen import clock_warning, time_left
 
-    if session.rules.seconds is None:
-        return
-    try:
-        now = look(session)
-    except (ExamError, OSError):
-        return  # the command itself has met that, or had no need to
-    if quiet or now.submitted:
+    now = _look(session)
+    if now is None or quiet or now.submitted:
         return
     if now.moved is not None:
-        click.echo(moved_sentence(now.moved), err=True)
+        _tell_move(now.moved)
     warning = clock_warning(now.clock)
     if warning is not None:
         click.secho(warning, err=True, fg="yellow" if now.clock.seconds_left else "red")

@@ -169,7 +169,7 @@ def moved_sentence(move: Move) -> str:
     """Return what is said when somebody has set the machine's clock."""
     way = "forward" if move.seconds > 0 else "back"
     return (
-        f"This machine's clock was set {_time(move.seconds)} {way}; that moves no deadline, and it "
+        f"This machine's clock was set {_time(round(move.seconds))} {way}; that moves no deadline, and it "
         "is in the record."
     )
 

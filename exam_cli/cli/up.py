@@ -37,6 +37,7 @@ def command(
         clock_line,
         clock_warning,
         exam_line,
+        moved_sentence,
         show,
         showing_progress,
         table_of,
@@ -69,6 +70,8 @@ def command(
     show(f"Clock      {clock_line(started.clock)}")
     if (warning := clock_warning(started.clock)) is not None:
         show(f"           {warning}")
+    if started.moved is not None:
+        show(f"           {moved_sentence(started.moved)}")
     table = table_of("Section", "Title", "Weight", "Directory")
     for section in started.sections:
         name = f"{section.section} {section.category}"

@@ -16,7 +16,7 @@ from exam_cli.images.build import architecture_of, ensure_images
 from exam_cli.progress import Progress
 from exam_cli.sections.catalog import sections_of
 from exam_cli.sections.vault import SectionData, section_data
-from exam_cli.session.clock import Clock, start
+from exam_cli.session.clock import Clock, Move, start
 from exam_cli.session.ledger import Ledger
 from exam_cli.session.session import Session, WorkspaceMoved, adopt, start_session
 from exam_cli.sitting import leftovers
@@ -35,11 +35,12 @@ _BUILDERS = 2  # containers that build data at a time: they compute on one core 
 
 @dataclass(frozen=True)
 class Started:
-    """A running exam."""
+    """A running exam. `moved` is what was noticed just now of the machine's clock being set."""
 
     session: Session
     jupyter: Jupyter
     clock: Clock
+    moved: Move | None
     sections: tuple[Section, ...]
     fresh: bool
 
@@ -82,8 +83,8 @@ def up(
         fresh = not ledger.events("started")
         if fresh:
             start(ledger, {"exam": session.exam, "edition": session.edition})
-    now = look(session).clock
-    return Started(session, jupyter, now, tuple(sections), fresh)
+    now = look(session)
+    return Started(session, jupyter, now.clock, now.moved, tuple(sections), fresh)
 
 
 def _data_and_directories(
