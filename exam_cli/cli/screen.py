@@ -168,9 +168,9 @@ def clock_warning(clock: Clock) -> str | None:
 def moved_sentence(move: Move) -> str:
     """Return what is said when somebody has set the machine's clock."""
     way = "forward" if move.seconds > 0 else "back"
+    by = _time(round(move.seconds))
     return (
-        f"This machine's clock was set {_time(round(move.seconds))} {way}; that moves no deadline, and it "
-        "is in the record."
+        f"This machine's clock was set {by} {way}; that moves no deadline, and it is in the record."
     )
 
 

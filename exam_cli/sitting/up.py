@@ -21,6 +21,7 @@ from exam_cli.session.ledger import Ledger
 from exam_cli.session.session import Session, WorkspaceMoved, adopt, start_session
 from exam_cli.sitting import leftovers
 from exam_cli.sitting.clock import look
+from exam_cli.sitting.opening import tell_jupyter
 from exam_cli.workspace.container import (
     Jupyter,
     await_jupyter,
@@ -73,6 +74,7 @@ def up(
     images = ensure_images(engine, edition, progress)
     sections = sections_of(session.rules)
     _data_and_directories(sections, session, engine, images.workspace, progress)
+    tell_jupyter(session, sections)
     progress.step("Jupyter")
     before = running_jupyter(engine, session)
     state = ensure_container(engine, session, images.workspace, port)
