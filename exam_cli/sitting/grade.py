@@ -7,7 +7,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 
 from exam_cli.config.edition import Edition, load_edition
@@ -38,10 +37,12 @@ class Manner:
     Args:
         supervised: whether nothing that the model says is shown or kept.
         official: whether it is made only behind walls that were seen to stand; it is supervised.
+        late: what is graded instead of what lies there now, although the time may be up.
     """
 
     supervised: bool = False
     official: bool = False
+    late: Submission | None = None
 
     def silences(self, rules: Exam) -> bool:
         """Say whether nothing that a model says may be shown or kept."""
@@ -49,14 +50,6 @@ class Manner:
 
 
 USUAL = Manner()
-
-
-@dataclass(frozen=True)
-class LateModel:
-    """A snapshot of what lay there when the time was up; `changed` is when it last did, UTC."""
-
-    model: Submission
-    changed: datetime
 
 
 @dataclass(frozen=True)
@@ -74,7 +67,6 @@ def grade_section(
     connect: Callable[[], Engine],
     used: list[str] | None = None,
     manner: Manner = USUAL,
-    late: LateModel | None = None,
 ) -> Graded:
     """Grade the model in a section's directory and record the result.
 
@@ -85,19 +77,16 @@ def grade_section(
         used: takes the containers that are left to remove, see `Environment`; also when this
             raises.
         manner: beyond what the exam says.
-        late: graded instead of what lies there now, although the time may be up.
 
     A rejection without a model to grade, and a failure of ours, are recorded but are no attempts.
     Raises `ExamError` when the exam's rules allow no attempt any more, or when official grading
     lacks a wall.
     """
-    with attempting(section, session, late=late is not None):
+    with attempting(section, session, late=manner.late is not None):
         leftovers.tidy(session)
-        verdict = _verdict(
-            section, session, connect, "probe", session.snapshots, used, manner, late
-        )
+        verdict = _verdict(section, session, connect, "probe", session.snapshots, used, manner)
         log = _keep_log(verdict, session)
-        attempt = _record(verdict, session, late)
+        attempt = _record(verdict, session)
     return Graded(verdict, attempt, log)
 
 
@@ -129,7 +118,6 @@ def _verdict(
     snapshots: Path,
     used: list[str] | None,
     manner: Manner,
-    late: LateModel | None = None,
 ) -> Verdict:
     started = time.monotonic()
     edition = load_edition(session.edition)
@@ -148,7 +136,7 @@ def _verdict(
     )
     try:
         with leftovers.grading(session):
-            submission = late.model if late else take(section, session.workspace, snapshots)
+            submission = manner.late or take(section, session.workspace, snapshots)
         verdict = replace(verdict, model=submission.record)
         engine = connect()
         leftovers.clear(session, engine)
@@ -228,10 +216,8 @@ def environment_of(session: Session, edition: Edition, image: str, engine: Engin
     )
 
 
-def _record(verdict: Verdict, session: Session, late: LateModel | None) -> int | None:
+def _record(verdict: Verdict, session: Session) -> int | None:
     payload = verdict.as_json(None)
-    if late is not None:
-        payload["late"] = {"changed": late.changed.isoformat()}
     with Ledger(session.ledger_path) as ledger:
         if verdict.model is None and verdict.status == "rejected":
             ledger.append("grade_rejected", payload)

@@ -12,14 +12,14 @@ commands, or writes to the disk itself, leaves no trace here.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from exam_cli.config.section import Section
 from exam_cli.engine.port import Engine
 from exam_cli.errors import OurFault
-from exam_cli.grading.intake import models_in, take
+from exam_cli.grading.intake import Submission, models_in, take
 from exam_cli.grading.verdict import Rejection
 from exam_cli.progress import Progress
 from exam_cli.sections.catalog import sections_of
@@ -27,7 +27,7 @@ from exam_cli.session.clock import Clock
 from exam_cli.session.ledger import Ledger
 from exam_cli.session.session import Session
 from exam_cli.sitting.clock import look
-from exam_cli.sitting.grade import LateModel, Manner, grade_section
+from exam_cli.sitting.grade import Manner, grade_section
 
 _SET = (
     "This machine's clock was set during the exam, so the times of its files show nothing: models "
@@ -35,13 +35,20 @@ _SET = (
 )
 
 
+LATE = "late_model"  # the ledger's event that goes before the grade of one
+
+
 @dataclass(frozen=True)
 class Late:
-    """A section whose directory holds an ungraded model; without `model`, `sentence` says why."""
+    """A section whose directory holds an ungraded model; without `model`, `sentence` says why.
+
+    `changed` is when the file system says that the model last changed, UTC.
+    """
 
     section: Section
-    model: LateModel | None
+    model: Submission | None
     sentence: str
+    changed: datetime | None = None
 
 
 def late(session: Session) -> list[Late]:
@@ -69,8 +76,12 @@ def grade_late(
         progress.step("Models saved in time", len(models))
     for done, one in enumerate(models, 1):
         progress.say(one.sentence)
-        if one.model is not None:
-            graded = grade_section(one.section, session, connect, None, manner, one.model).verdict
+        if one.model is not None and one.changed is not None:
+            with Ledger(session.ledger_path) as ledger:
+                changed = {"changed": one.changed.isoformat(), "sha256": one.model.record.sha256}
+                ledger.append(LATE, {"section": one.section.section, **changed})
+            chosen = replace(manner, late=one.model)
+            graded = grade_section(one.section, session, connect, None, chosen).verdict
             if graded.status == "failed":
                 raise OurFault(
                     f"Section {one.section.section} could not be graded, so nothing was "
@@ -111,7 +122,7 @@ def _late(section: Section, session: Session, clock: Clock) -> Iterator[Late]:
         )
     else:
         sentence = f"{name}: {model.record.path} was saved in time and is graded now."
-        yield Late(section, LateModel(model, changed), sentence)
+        yield Late(section, model, sentence, changed)
 
 
 def _changed(directory: Path) -> datetime:

@@ -163,6 +163,7 @@ def test_the_clock_warns_and_more_time_shows(
     assert short.exam("extra", "45m", "--reason", "power cut").status == 0
     expect(notice.filter(has_text="45 minutes more").first).to_be_visible()
     expect(pill).to_have_text(re.compile(r"0:4\d:\d\d left"))
+    expect(notice).to_have_count(1)  # that the time is up is no longer so
     eyes.keep("more-time")
 
     (container,) = docker_engine.find({"exam.session": short.session(), "exam.role": "workspace"})

@@ -254,9 +254,11 @@ window._JUPYTERLAB.exam = (() => {
       return widget && widget.isAttached ? { mode: 'tab-after', ref: widget.id } : undefined;
     }
 
-    _show(section, name, factory, options) {
+    async _show(section, name, factory, options) {
       const path = `${section.directory}/${name}`;
-      return this._app.commands.execute('docmanager:open', { path, factory, options });
+      const shown = await this._app.commands.execute('docmanager:open', { path, factory, options });
+      shown.title.label = `${section.section} ${name}`; // the files of all sections are called alike
+      return shown;
     }
   }
 
@@ -275,8 +277,18 @@ window._JUPYTERLAB.exam = (() => {
     }
     await app.restored;
 
-    const notify = (message, type) =>
-      app.commands.execute('apputils:notify', { message, type, options: { autoClose: false } });
+    let last = null; // what was said before is no longer so
+    const notify = async (message, type) => {
+      const before = last;
+      last = app.commands.execute('apputils:notify', {
+        message,
+        type,
+        options: { autoClose: false }
+      });
+      if (before !== null) {
+        await app.commands.execute('apputils:dismiss-notification', { id: await before });
+      }
+    };
     const countdown = new Countdown(notify);
     const page = new Page(app, countdown);
 
