@@ -11,7 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from exam_cli.engine.port import Engine
-    from exam_cli.session.clock import Move
+    from exam_cli.session.clock import Clock, Move
     from exam_cli.session.session import Session
     from exam_cli.sitting.clock import Look
 
@@ -69,7 +69,7 @@ def current_session(workspace: Path | None, *, shows_clock: bool = False) -> Ses
         begun = _look(session)  # now, too: whatever is done next may take hours
         if begun is not None and begun.moved is not None and not quiet:
             _tell_move(begun.moved)
-        context.call_on_close(lambda: _tell_time(session, quiet))
+        context.call_on_close(lambda: tell_time(session, quiet=quiet))
     return session
 
 
@@ -89,7 +89,7 @@ def _tell_move(move: Move) -> None:
     click.echo(moved_sentence(move), err=True)
 
 
-def _tell_time(session: Session, quiet: bool) -> None:
+def tell_time(session: Session, *, quiet: bool = False) -> None:
     """Tell on standard error how much of a limited exam is left; whoever is `quiet` hears nothing.
 
     What is left is told on a terminal only, for whoever reads the rest of it elsewhere has no use
@@ -104,6 +104,32 @@ def _tell_time(session: Session, quiet: bool) -> None:
         _tell_move(now.moved)
     warning = clock_warning(now.clock)
     if warning is not None:
-        click.secho(warning, err=True, fg="yellow" if now.clock.seconds_left else "red")
+        _warn(warning, now.clock)
     elif sys.stderr.isatty() and now.clock.seconds_left is not None:
         click.secho(time_left(now.clock.seconds_left), err=True, dim=True)
+
+
+def _warn(warning: str, clock: Clock) -> None:
+    click.secho(warning, err=True, fg="yellow" if clock.seconds_left else "red")
+
+
+class Warner:
+    """For a command that runs on until the exam is over: tells each warning when it becomes due."""
+
+    def __init__(self, session: Session, *, quiet: bool) -> None:
+        self._session = session
+        self._quiet = quiet
+        self._told: int | None = None
+
+    def over(self) -> bool:
+        """Say whether the exam is over; on standard error, warn of what was not warned of yet."""
+        from exam_cli.cli.screen import clock_warning, minutes_warned
+        from exam_cli.sitting.rules import is_over
+
+        now = None if self._quiet else _look(self._session)
+        if now is not None and not now.submitted:
+            due, warning = minutes_warned(now.clock), clock_warning(now.clock)
+            if due and warning is not None and due != self._told:
+                _warn(warning, now.clock)
+            self._told = due
+        return is_over(self._session)

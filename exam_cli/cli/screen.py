@@ -124,7 +124,7 @@ def showing_progress(*, quiet: bool = False) -> Iterator[Progress]:
         bar.end()
 
 
-_WARNED_MINUTES = (5, 10, 30)
+_WARNED_MINUTES = (0, 5, 10, 30)
 
 
 def _time(seconds: float) -> str:
@@ -151,18 +151,23 @@ def time_left(seconds: float) -> str:
     return f"{_time(seconds)} left"
 
 
-def clock_warning(clock: Clock) -> str | None:
-    """Return what has to be said when little time is left, or none; else None."""
+def minutes_warned(clock: Clock) -> int | None:
+    """Return the fewest of the minutes that are warned of within which the end lies, else None."""
     left = clock.seconds_left
     if left is None:
         return None
-    if left == 0:
+    return next((one for one in _WARNED_MINUTES if left <= 60 * one), None)
+
+
+def clock_warning(clock: Clock) -> str | None:
+    """Return what has to be said when little time is left, or none; else None."""
+    left, minutes = clock.seconds_left, minutes_warned(clock)
+    if left is None or minutes is None:
+        return None
+    if minutes == 0:
         return "The time is up: what was graded counts, and `exam submit` ends the exam."
-    for minutes in _WARNED_MINUTES:
-        if left <= 60 * minutes:
-            advice = ": grade what shall count" if minutes < 30 else ""
-            return f"Less than {minutes} minutes left ({_time(left)}){advice}."
-    return None
+    advice = ": grade what shall count" if minutes < 30 else ""
+    return f"Less than {minutes} minutes left ({_time(left)}){advice}."
 
 
 def moved_sentence(move: Move) -> str:

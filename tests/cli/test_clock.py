@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from exam_cli.cli.common import Warner
 from exam_cli.config.exam import Exam as Rules
 from exam_cli.session.clock import start
 from exam_cli.session.ledger import Ledger
 from exam_cli.session.session import Session, start_session
+from exam_cli.sitting.clock import extend
 from tests.cli.conftest import Exam
 from tests.session.machine import ago
 
@@ -120,6 +122,24 @@ def test_extra_time_for_one_of_a_class_and_for_all(exam: Exam, tmp_path: Path) -
     both = ["--session", done.id, "--session", other.id]
     mixed = exam("extra", "5m", "--reason", "noise", *both)
     assert mixed.status == 0 and "has submitted" in mixed.err and minutes(other) == 65
+
+
+def test_whoever_runs_on_warns_once_of_each(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    session = sit(here, 1700)
+    warner = Warner(session, quiet=False)
+
+    def heard() -> str:
+        assert not warner.over()
+        return capsys.readouterr().err
+
+    assert "Less than 30" in heard() and heard() == ""
+    extend(session, 1200, "power cut", "examiner")
+    assert heard() == ""
+    extend(session, -1200, "it was back at once", "examiner")
+    assert "Less than 30" in heard() and heard() == ""
+    assert not Warner(session, quiet=True).over() and capsys.readouterr().err == ""
+    over = sit(here.with_name("over"), -5)
+    assert Warner(over, quiet=False).over() and capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(

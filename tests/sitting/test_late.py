@@ -34,14 +34,14 @@ Sitting = Callable[..., Session]
 
 @pytest.fixture
 def sitting(tmp_path: Path) -> Sitting:
-    """Return a maker of a session of one section and one hour, begun so many seconds ago."""
+    """Return a maker of a session of one hour, begun so many seconds ago or not yet."""
 
-    def make(begun: float, **rules: Any) -> Session:
+    def make(begun: float | None = None, **rules: Any) -> Session:
         exam = Exam(exam="test", **{"duration": "1h", "late": "grade", **rules})
         session = start_session(tmp_path / "workspace", exam, "tf2.21", "cpu")
         (session.workspace / SECTION.directory).mkdir()
-        with Ledger(session.ledger_path) as ledger:
-            start(ledger, {}, lambda: ago(begun))
+        if begun is not None:
+            begin(session, begun)
         return session
 
     return make
@@ -58,7 +58,14 @@ def grade(session: Session, sha256: str) -> None:
         ledger.append_attempt(1, {"verdict": "scored", "score": 3, "model": {"sha256": sha256}})
 
 
-def wait_for_the_end(session: Session) -> None:
+def begin(session: Session, begun: float) -> None:
+    with Ledger(session.ledger_path) as ledger:
+        start(ledger, {}, lambda: ago(begun))
+
+
+def the_time_runs_out(session: Session) -> None:
+    """End the hour a moment from now: what was saved before was saved in time."""
+    begin(session, 3600 - 0.05)
     while look(session).clock.seconds_left:
         time.sleep(0.02)
 
@@ -70,10 +77,9 @@ def only(found: list[Late]) -> Late:
 
 
 def test_what_lay_there_when_the_time_was_up(sitting: Sitting) -> None:
-    session = sitting(3599.5)
+    session = sitting()
     save(session)
-    assert late(session) == [], "while time runs, whoever wants a grade asks for one"
-    wait_for_the_end(session)
+    the_time_runs_out(session)
     one = only(late(session))
     assert one.model is not None and one.model.record.path == "1-regression/model.keras"
     assert "saved in time" in one.sentence
@@ -81,11 +87,17 @@ def test_what_lay_there_when_the_time_was_up(sitting: Sitting) -> None:
     assert deadline is not None and one.changed is not None and one.changed < deadline
 
 
+def test_while_time_runs_whoever_wants_a_grade_asks_for_one(sitting: Sitting) -> None:
+    session = sitting(60)
+    save(session)
+    assert late(session) == []
+
+
 @pytest.mark.parametrize("how", ["written", "renamed", "dated back", "made readable"])
 def test_what_was_changed_since_does_not_count(sitting: Sitting, how: str) -> None:
-    session = sitting(3599.5)
+    session = sitting()
     path = save(session, name="model.keras" if how != "renamed" else "draft.txt")
-    wait_for_the_end(session)
+    the_time_runs_out(session)
     time.sleep(0.02)  # the file system's clock ticks in steps of some milliseconds
     if how == "renamed":
         path.rename(path.with_name("model.keras"))
@@ -100,11 +112,11 @@ def test_what_was_changed_since_does_not_count(sitting: Sitting, how: str) -> No
 
 
 def test_a_saved_model_is_as_new_as_its_newest_file(sitting: Sitting, tmp_path: Path) -> None:
-    session = sitting(3599.5)
+    session = sitting()
     model = session.workspace / SECTION.directory / "model"
     (model / "variables").mkdir(parents=True)
     (model / "saved_model.pb").write_bytes(b"graph")
-    wait_for_the_end(session)
+    the_time_runs_out(session)
     assert only(late(session)).model is not None
     time.sleep(0.02)
     (model / "variables" / "variables.index").write_bytes(b"weights")
@@ -112,9 +124,9 @@ def test_a_saved_model_is_as_new_as_its_newest_file(sitting: Sitting, tmp_path: 
 
 
 def test_what_was_graded_last_is_no_newer_model(sitting: Sitting) -> None:
-    session = sitting(3599.5)
+    session = sitting()
     save(session)
-    wait_for_the_end(session)
+    the_time_runs_out(session)
     model = only(late(session)).model
     assert model is not None
     grade(session, model.record.sha256)
@@ -124,34 +136,34 @@ def test_what_was_graded_last_is_no_newer_model(sitting: Sitting) -> None:
 
 
 def test_only_if_the_exam_says_so(sitting: Sitting) -> None:
-    session = sitting(3599.5, late="ignore")
+    session = sitting(late="ignore")
     save(session)
-    wait_for_the_end(session)
+    the_time_runs_out(session)
     assert late(session) == []
 
 
 def test_no_more_attempts_than_there_are(sitting: Sitting) -> None:
-    session = sitting(3599.5, attempts=1)
+    session = sitting(attempts=1)
     save(session)
     grade(session, "f" * 64)
-    wait_for_the_end(session)
+    the_time_runs_out(session)
     one = only(late(session))
     assert one.model is None and "all 1 attempts" in one.sentence
 
 
 def test_two_models_are_none(sitting: Sitting) -> None:
-    session = sitting(3599.5)
+    session = sitting()
     save(session)
     save(session, name="other.keras")
-    wait_for_the_end(session)
+    the_time_runs_out(session)
     one = only(late(session))
     assert one.model is None and "leave exactly one" in one.sentence
 
 
 def test_where_the_clock_was_set_file_times_show_nothing(sitting: Sitting) -> None:
-    session = sitting(3599.5)
+    session = sitting()
     save(session)
-    wait_for_the_end(session)
+    the_time_runs_out(session)
 
     def set_back() -> Reading:
         now = machine.read()
@@ -167,9 +179,9 @@ def no_engine() -> NoReturn:
 
 
 def test_without_an_engine_it_is_not_counted_as_an_attempt(sitting: Sitting) -> None:
-    session = sitting(3599.5)
+    session = sitting()
     save(session)
-    wait_for_the_end(session)
+    the_time_runs_out(session)
     with pytest.raises(OurFault, match="nothing was submitted"):
         grade_late(session, no_engine, SILENT, Manner())
     with Ledger(session.ledger_path) as ledger:
