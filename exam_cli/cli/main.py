@@ -23,6 +23,7 @@ COMMANDS = {
     "restore": "Bring the model of an earlier attempt back.",
     "submit": "End the exam: final scores, total, pass or not.",
     "verify": "Check a receipt: who signed it, and grade again.",
+    "extra": "Give a candidate more time: the examiner's, and recorded.",
     "down": "Stop the exam's containers; workspace and record stay.",
     "shell": "Open a shell in the workspace container.",
     "run": "Run a Python script in the workspace container.",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from exam_cli.config.exam import Exam
-    from exam_cli.session.clock import Clock
+    from exam_cli.session.clock import Clock, Move
 
 _UNSEEN_SECONDS = 0.7  # what ends before needs no bar
 
@@ -124,15 +124,59 @@ def showing_progress(*, quiet: bool = False) -> Iterator[Progress]:
         bar.end()
 
 
+_WARNED_MINUTES = (0, 5, 10, 30)
+
+
+def _time(seconds: float) -> str:
+    """Return a span of time as 4:59:59, of either sign."""
+    span = timedelta(seconds=int(abs(seconds)))
+    hours = span.days * 24 + span.seconds // 3600
+    return f"{hours}:{span.seconds // 60 % 60:02}:{span.seconds % 60:02}"
+
+
 def clock_line(clock: Clock) -> str:
     """Return the clock in words."""
-    if clock.started is None:
+    if clock.started is None or clock.elapsed is None:
         return "not started"
     since = clock.started.astimezone().strftime("%Y-%m-%d %H:%M")
-    elapsed = timedelta(seconds=int(clock.elapsed or 0))
     if clock.seconds_left is None:
-        return f"{elapsed} since {since}, no time limit"
-    return f"{timedelta(seconds=int(clock.seconds_left))} left, {elapsed} since {since}"
+        return f"{_time(clock.elapsed)} since {since}, no time limit"
+    left = time_left(clock.seconds_left) if clock.seconds_left else "time is up"
+    extra = f", {_time(clock.extra_seconds)} of it extra" if clock.extra_seconds else ""
+    return f"{left}{extra}, {_time(clock.elapsed)} since {since}"
+
+
+def time_left(seconds: float) -> str:
+    """Return what is left in the fewest words."""
+    return f"{_time(seconds)} left"
+
+
+def minutes_warned(clock: Clock) -> int | None:
+    """Return the fewest of the minutes that are warned of within which the end lies, else None."""
+    left = clock.seconds_left
+    if left is None:
+        return None
+    return next((one for one in _WARNED_MINUTES if left <= 60 * one), None)
+
+
+def clock_warning(clock: Clock) -> str | None:
+    """Return what has to be said when little time is left, or none; else None."""
+    left, minutes = clock.seconds_left, minutes_warned(clock)
+    if left is None or minutes is None:
+        return None
+    if minutes == 0:
+        return "The time is up: what was graded counts, and `exam submit` ends the exam."
+    advice = ": grade what shall count" if minutes < 30 else ""
+    return f"Less than {minutes} minutes left ({_time(left)}){advice}."
+
+
+def moved_sentence(move: Move) -> str:
+    """Return what is said when somebody has set the machine's clock."""
+    way = "forward" if move.seconds > 0 else "back"
+    by = _time(round(move.seconds))
+    return (
+        f"This machine's clock was set {by} {way}; that moves no deadline, and it is in the record."
+    )
 
 
 def exam_line(exam: Exam) -> str:

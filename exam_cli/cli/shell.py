@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from exam_cli.cli.common import connect, current_session, workspace_option
+from exam_cli.cli.common import connect, current_session, tell_time, workspace_option
 
 
 @click.command()
@@ -16,4 +16,6 @@ def command(ctx: click.Context, workspace: Path | None) -> None:
     """Open a shell in the workspace container, as yourself, in /workspace."""
     from exam_cli.sitting.work import in_container
 
-    ctx.exit(in_container(current_session(workspace), connect(), ["/bin/bash"], "."))
+    session = current_session(workspace)
+    tell_time(session)  # and again at the end: one may be inside for hours
+    ctx.exit(in_container(session, connect(), ["/bin/bash"], "."))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from exam_cli.cli.common import connect, current_session, json_option, workspace
 
 if TYPE_CHECKING:
     from exam_cli.config.exam import Feedback
+    from exam_cli.sitting.status import Status
 
 
 @click.command()
@@ -19,10 +21,10 @@ if TYPE_CHECKING:
 @json_option
 def command(workspace: Path | None, as_json: bool) -> None:
     """Show the clock, the containers, and the best and last score of each section."""
-    from exam_cli.cli.screen import clock_line, exam_line, show, table_of
+    from exam_cli.cli.screen import exam_line, show, table_of
     from exam_cli.sitting.status import status
 
-    now = status(current_session(workspace), connect)
+    now = status(current_session(workspace, shows_clock=True), connect)
     if as_json:
         click.echo(json.dumps(now.as_json(), ensure_ascii=False))
         return
@@ -30,7 +32,8 @@ def command(workspace: Path | None, as_json: bool) -> None:
     show(f"Workspace  {now.session.workspace}")
     rules = now.session.rules
     show(f"Exam       {exam_line(rules)}")
-    show(f"Clock      {clock_line(now.clock)}")
+    for line in _clock(now):
+        show(f"Clock      {line}")
     show(f"Containers {_containers(now.containers)}")
     table = table_of("Section", "Weight", "Attempts", "Last", "Best")
     for one in now.sections:
@@ -43,6 +46,22 @@ def command(workspace: Path | None, as_json: bool) -> None:
         )
     show(table)
     show(f"So far {now.total:.4g} points of 100; {rules.pass_mark:g} are a pass.")
+
+
+def _clock(now: Status) -> Iterator[str]:
+    """Yield the time, and what an examiner wants to know about it."""
+    from exam_cli.cli.screen import clock_line, clock_warning, moved_sentence
+
+    yield "the exam was submitted" if now.submitted else clock_line(now.clock)
+    for extra in now.clock.extras:
+        way = "given" if extra.seconds > 0 else "taken back"
+        yield f"{abs(extra.seconds) // 60} minutes {way}: {extra.reason}"
+    for move in now.clock.moves:
+        seen = move.seen.astimezone().strftime("%Y-%m-%d %H:%M")
+        yield f"{moved_sentence(move)} Seen when it said {seen}."
+    warning = clock_warning(now.clock)
+    if warning is not None and not now.submitted:
+        yield warning
 
 
 def _containers(states: Any) -> str:

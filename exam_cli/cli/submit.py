@@ -36,6 +36,7 @@ def command(workspace: Path | None, yes: bool, official: bool, as_json: bool) ->
     """
     from exam_cli.cli.screen import showing_progress
     from exam_cli.receipts.issue import tried
+    from exam_cli.sitting.late import late
     from exam_cli.sitting.pool import renew_behind
     from exam_cli.sitting.submit import result, standing, submit
 
@@ -43,7 +44,7 @@ def command(workspace: Path | None, yes: bool, official: bool, as_json: bool) ->
     done = result(session)
     if done is None:
         if not yes:
-            for line in _summary(standing(session)):
+            for line in _summary(standing(session)) + [one.sentence for one in late(session)]:
                 click.echo(line, err=True)
             click.confirm("End the exam and submit these?", abort=True, err=True)
         with showing_progress(quiet=as_json) as progress:

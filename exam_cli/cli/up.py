@@ -33,7 +33,15 @@ def command(
 
     Running it again is harmless: it starts only what is not running and overwrites no file.
     """
-    from exam_cli.cli.screen import clock_line, exam_line, show, showing_progress, table_of
+    from exam_cli.cli.screen import (
+        clock_line,
+        clock_warning,
+        exam_line,
+        moved_sentence,
+        show,
+        showing_progress,
+        table_of,
+    )
     from exam_cli.cli.where import workspace_for_up
     from exam_cli.config.edition import load_edition
     from exam_cli.config.exam import load_exam
@@ -60,6 +68,10 @@ def command(
     show(f"Workspace  {started.session.workspace}")
     show(f"Exam       {exam_line(started.session.rules)}")
     show(f"Clock      {clock_line(started.clock)}")
+    if (warning := clock_warning(started.clock)) is not None:
+        show(f"           {warning}")
+    if started.moved is not None:
+        show(f"           {moved_sentence(started.moved)}")
     table = table_of("Section", "Title", "Weight", "Directory")
     for section in started.sections:
         name = f"{section.section} {section.category}"

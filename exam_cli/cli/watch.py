@@ -7,7 +7,13 @@ from pathlib import Path
 
 import click
 
-from exam_cli.cli.common import connect, current_session, json_option, workspace_option
+from exam_cli.cli.common import (
+    Warner,
+    connect,
+    current_session,
+    json_option,
+    workspace_option,
+)
 
 
 @click.command()
@@ -25,14 +31,13 @@ def command(numbers: tuple[int, ...], workspace: Path | None, as_json: bool) -> 
     from exam_cli.sections.catalog import find_section, sections_of
     from exam_cli.sitting.grade import grade_section
     from exam_cli.sitting.pool import renewed_behind
-    from exam_cli.sitting.rules import is_over
     from exam_cli.sitting.watch import new_models
 
     session = current_session(workspace)
     rules = session.rules
     chosen = [find_section(rules, one) for one in dict.fromkeys(numbers)] or sections_of(rules)
     names = ", ".join(section.directory for section in chosen)
-    saved = new_models(chosen, session.workspace, lambda: is_over(session))
+    saved = new_models(chosen, session.workspace, Warner(session, quiet=as_json).over)
     click.echo(f"Watching {names}: save a model there. Ctrl-C ends it.", err=True)
     if rules.attempts is not None:
         click.echo(f"Each is one of {rules.attempts} attempts that a section has.", err=True)

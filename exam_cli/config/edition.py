@@ -68,7 +68,7 @@ class Edition:
         files = [images / name for name in ("Dockerfile", "collect", "trim.py")]
         files += [self.directory / "edition.yaml"]
         files += [self.lock(layer, architecture) for layer in ("tools", "tensorflow", "workspace")]
-        files += programs()
+        files += programs() + jupyter()
         for path in files:
             content = path.read_bytes()
             digest.update(f"{path.name}:{len(content)}:".encode() + content)
@@ -79,6 +79,17 @@ def programs() -> list[Path]:
     """Return the files that run inside containers; the wire format is the host's own module."""
     wire = Path(__file__).resolve().parent.parent / "wire.py"
     return [*sorted(resource("images", "programs").glob("*.py")), wire]
+
+
+def jupyter_folder() -> Path:
+    """Return the folder of what the workspace image adds to Jupyter, laid out as it lies there."""
+    return resource("images", "jupyter")
+
+
+def jupyter() -> list[Path]:
+    """Return the files in that folder."""
+    found = jupyter_folder().rglob("*")
+    return sorted(one for one in found if one.is_file() and "__pycache__" not in one.parts)
 
 
 def load_edition(name: str) -> Edition:

@@ -15,6 +15,7 @@ from exam_cli.paths import resource
 
 Feedback = Literal["scores", "summary", "full"]
 Counting = Literal["last", "best"]
+Lateness = Literal["ignore", "grade"]
 Wall = Literal[
     "caps", "no_new_privileges", "seccomp", "access_control", "user_namespaces", "gvisor"
 ]
@@ -24,13 +25,14 @@ _FORM = Annotated[str, Like("[a-z]", "one small letter")]
 _WORD = Like("[a-z0-9][a-z0-9._-]{0,39}", "small letters, digits, `.`, `_` and `-`, at most 40")
 
 
-def _seconds(duration: str) -> int | None:
+def seconds_of(duration: str) -> int | None:
+    """Return the seconds of a duration such as 5h, 90m or 1h30m; None or 0 for what is none."""
     found = _DURATION.fullmatch(duration)
     return found and 3600 * int(found[1] or 0) + 60 * int(found[2] or 0)
 
 
 def _no_duration(value: object) -> str | None:
-    if value is None or (isinstance(value, str) and _seconds(value)):
+    if value is None or (isinstance(value, str) and seconds_of(value)):
         return None
     return f"{value!r} is no duration: write 5h, 90m or 1h30m, or null for none"
 
@@ -63,6 +65,8 @@ class Exam:
         attempts: gradings that a section may have; None for any number.
         feedback: what a grade tells: the score; the metric, too; or also what the next score needs.
         counts: which grading of a section counts.
+        late: what becomes of a model that was saved before the time was up and not graded: nothing,
+            or `exam submit` grades it first. What was changed since then never counts.
         seed: the hidden data is drawn from it, so that all who sit this exam get the same; None for
             a random one each time. Whoever knows it can draw the hidden data.
         supervised: whether what a model prints is thrown away instead of kept in a log.
@@ -82,6 +86,7 @@ class Exam:
     attempts: Annotated[int, Bounds(over=0)] | None = None
     feedback: Feedback = "full"
     counts: Counting = "last"
+    late: Lateness = "ignore"
     seed: Annotated[str, Length(12)] | None = None
     supervised: bool = False
     runtime: Annotated[str, _WORD] | None = None
@@ -111,7 +116,7 @@ class Exam:
     @property
     def seconds(self) -> int | None:
         """The duration in seconds, None for no limit."""
-        return None if self.duration is None else _seconds(self.duration)
+        return None if self.duration is None else seconds_of(self.duration)
 
 
 def load_exam(name: str) -> Exam:

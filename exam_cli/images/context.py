@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from exam_cli.config.edition import Architecture, Edition, programs
+from exam_cli.config.edition import Architecture, Edition, jupyter, jupyter_folder, programs
 from exam_cli.engine.port import Engine
 from exam_cli.errors import OurFault
 from exam_cli.fetch.apt import fetch_closures
@@ -61,6 +61,8 @@ def lay_out_context(
     _link(debian.python, context / "python")
     _link(debian.workspace, context / "workspace-debian")
     _copy(programs(), context / "programs")
+    for path in jupyter():
+        _copy([path], context / "jupyter" / path.parent.relative_to(jupyter_folder()))
     _copy([resource("images", name) for name in ("Dockerfile", "collect", "trim.py")], context)
 
 

@@ -14,10 +14,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from exam_cli.errors import DiskFull
 from exam_cli.files import sync_directory
 from exam_cli.session import chain
 from exam_cli.session.chain import GENESIS, Event, canonical
-from exam_cli.session.ledger_errors import damaged, forged, sentences
+from exam_cli.session.ledger_errors import LedgerError, damaged, forged, sentences
 
 __all__ = ["Event", "Ledger"]
 
@@ -68,17 +69,27 @@ class Ledger:
             if not self.path.exists():
                 _create(self.path)
             # mode=rw: a name that vanished meanwhile is an error, not a fresh and empty ledger.
-            self._connection = sqlite3.connect(
-                f"{self.path.as_uri()}?mode=rw",
-                uri=True,
-                timeout=_BUSY_SECONDS,
-                isolation_level=None,  # transactions are opened by hand, see _transaction
-            )
             try:
-                self._prepare()
-            except BaseException:
-                self._connection.close()
-                raise
+                self._open("mode=rw")
+            except sqlite3.OperationalError:
+                # In a directory that we may not write there is no room for what lies beside a
+                # ledger in use. Nobody writes this one, so it can be read as it is.
+                if _is_writable(self.path.parent) or _wal(self.path).exists():
+                    raise
+                self._open("mode=ro&immutable=1")
+
+    def _open(self, mode: str) -> None:
+        self._connection = sqlite3.connect(
+            f"{self.path.as_uri()}?{mode}",
+            uri=True,
+            timeout=_BUSY_SECONDS,
+            isolation_level=None,  # transactions are opened by hand, see _transaction
+        )
+        try:
+            self._prepare()
+        except BaseException:
+            self._connection.close()
+            raise
 
     def _prepare(self) -> None:
         # Text that is not UTF-8 must come out as a broken row, not as an exception of the driver.
@@ -102,6 +113,20 @@ class Ledger:
             raise ValueError(f"no kind of event for append(): {kind!r}")
         with self._transaction():
             return self._insert(kind, payload)
+
+    def try_append(self, kind: str, payload: Mapping[str, Any]) -> Event | None:
+        """Append what the next command can write as well: None if the ledger takes nothing now.
+
+        Another command that writes is not waited for. Raises what `append` raises for a wrong kind
+        or payload.
+        """
+        self._connection.execute("PRAGMA busy_timeout = 0")
+        try:
+            return self.append(kind, payload)
+        except (LedgerError, DiskFull):
+            return None
+        finally:
+            self._connection.execute(f"PRAGMA busy_timeout = {int(1000 * _BUSY_SECONDS)}")
 
     def append_attempt(self, section: int, payload: Mapping[str, Any]) -> Event:
         """Count and write one grading of `section`, and return it as stored.
@@ -188,6 +213,14 @@ class Ledger:
             f"INSERT INTO events ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)", event.row
         )
         return event
+
+
+def _wal(path: Path) -> Path:
+    return path.with_name(f"{path.name}-wal")
+
+
+def _is_writable(directory: Path) -> bool:
+    return os.access(directory, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
 def _create(path: Path) -> None:

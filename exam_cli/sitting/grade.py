@@ -17,7 +17,7 @@ from exam_cli.engine.port import Engine
 from exam_cli.errors import ExamError, ImageMissing, OurFault
 from exam_cli.grading.environment import Environment
 from exam_cli.grading.grade import check, grade
-from exam_cli.grading.intake import PART, take
+from exam_cli.grading.intake import PART, Submission, take
 from exam_cli.grading.official import behind_walls
 from exam_cli.grading.shapes import Other
 from exam_cli.grading.silent import silenced
@@ -42,10 +42,12 @@ class Manner:
     Args:
         supervised: whether nothing that the model says is shown or kept.
         official: whether it is made only behind walls that were seen to stand; it is supervised.
+        late: what is graded instead of what lies there now, although the time may be up.
     """
 
     supervised: bool = False
     official: bool = False
+    late: Submission | None = None
 
     def silences(self, rules: Exam) -> bool:
         """Say whether nothing that a model says may be shown or kept."""
@@ -91,7 +93,7 @@ def grade_section(
     Raises `ExamError` when the exam's rules allow no attempt any more, or when official grading
     lacks a wall.
     """
-    with attempting(section, session):
+    with attempting(section, session, late=manner.late is not None):
         leftovers.tidy(session)
         importing = keys.warm()  # while the model runs
         around = _around(section, session, manner)
@@ -156,7 +158,7 @@ def _verdict(
     )
     try:
         with leftovers.grading(session):
-            submission = take(section, session.workspace, snapshots)
+            submission = manner.late or take(section, session.workspace, snapshots)
         verdict = replace(verdict, model=submission.record)
         engine = connect()
         leftovers.clear(session, engine)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 from exam_cli.config.exam import Counting, Exam
 from exam_cli.config.section import Section
 from exam_cli.errors import ExamError
 from exam_cli.files import locked
-from exam_cli.session.clock import clock
+from exam_cli.session.clock import clock, witness
 from exam_cli.session.ledger import Ledger
 from exam_cli.session.session import Session
 
@@ -20,29 +19,32 @@ SUBMITTED = "submitted"  # the ledger's event that ends an exam
 
 
 @contextmanager
-def attempting(section: Section, session: Session) -> Iterator[None]:
+def attempting(section: Section, session: Session, *, late: bool = False) -> Iterator[None]:
     """Let a grading of `section` through if the exam allows one more.
 
     Where attempts are limited, one is made at a time, so that two commands cannot share the last.
+    What is `late` was there when the time was up, and no time refuses it.
     Raises `ExamError` when the exam was submitted, the time is up or the attempts are used up.
     """
     rules = session.rules
     if rules.attempts is None:
-        _refuse_if_over(section, session)
+        _refuse_if_over(section, session, late)
         yield
         return
     with locked(session.directory / f"attempts-{section.section}.lock"):
-        _refuse_if_over(section, session)
+        _refuse_if_over(section, session, late)
         yield
 
 
 def is_over(session: Session) -> bool:
     """Say whether nothing more is graded: the exam was submitted, or its time is up."""
     with Ledger(session.ledger_path) as ledger:
-        return _ending(ledger, session.rules) is not None
+        if ledger.events(SUBMITTED):
+            return True
+        return clock(ledger, session.rules.seconds).seconds_left == 0
 
 
-def _ending(ledger: Ledger, rules: Exam) -> ExamError | None:
+def _ending(ledger: Ledger, rules: Exam, late: bool) -> ExamError | None:
     """Return what to say to whoever still wants a grade; None while the exam goes on."""
     if ledger.events(SUBMITTED):
         return ExamError(
@@ -50,18 +52,18 @@ def _ending(ledger: Ledger, rules: Exam) -> ExamError | None:
             "result, another workspace begins another exam.",
             reason="submitted",
         )
-    if clock(ledger, rules.seconds, datetime.now(UTC)).seconds_left == 0:
-        return ExamError(
-            f"The time of the exam {rules.exam} is up: what was graded before counts.",
-            reason="time_up",
-        )
+    if witness(ledger, rules.seconds)[0].seconds_left == 0 and not late:
+        counts = "what was graded before counts"
+        if rules.late == "grade":
+            counts += ", and `exam submit` also grades what lay there when it ended"
+        return ExamError(f"The time of the exam {rules.exam} is up: {counts}.", reason="time_up")
     return None
 
 
-def _refuse_if_over(section: Section, session: Session) -> None:
+def _refuse_if_over(section: Section, session: Session, late: bool) -> None:
     rules = session.rules
     with Ledger(session.ledger_path) as ledger:
-        ending = _ending(ledger, rules)
+        ending = _ending(ledger, rules, late)
         used = len(ledger.attempts(section.section))
     if ending is not None:
         raise ending

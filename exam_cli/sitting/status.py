@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from exam_cli.config.exam import Counting, Feedback
@@ -14,9 +13,10 @@ from exam_cli.engine.port import Engine, Listed
 from exam_cli.errors import EngineUnreachable
 from exam_cli.grading.verdict import metric_told
 from exam_cli.sections.catalog import sections_of
-from exam_cli.session.clock import Clock, clock
+from exam_cli.session.clock import Clock
 from exam_cli.session.ledger import Ledger
 from exam_cli.session.session import Session
+from exam_cli.sitting.clock import look
 from exam_cli.sitting.rules import best, counting, total
 
 
@@ -58,6 +58,7 @@ class Status:
 
     session: Session
     clock: Clock
+    submitted: bool
     containers: list[Listed] | None
     sections: list[SectionStatus]
 
@@ -77,6 +78,13 @@ class Status:
                 "started": started.isoformat() if started else None,
                 "deadline": deadline.isoformat() if deadline else None,
                 "seconds_left": self.clock.seconds_left,
+                "elapsed": self.clock.elapsed,
+                "extra": [asdict(one) for one in self.clock.extras],
+                "moved": [
+                    {"seen": one.seen.isoformat(), "seconds": one.seconds}
+                    for one in self.clock.moves
+                ],
+                "submitted": self.submitted,
             },
             "containers": [
                 {
@@ -96,11 +104,11 @@ def status(session: Session, connect: Callable[[], Engine]) -> Status:
     with Ledger(session.ledger_path) as ledger:
         rules = session.rules
         sections = [_section_status(one, ledger, rules.counts) for one in sections_of(rules)]
-        now = clock(ledger, rules.seconds, datetime.now(UTC))
+    now = look(session)
     containers = None
     with contextlib.suppress(EngineUnreachable):
         containers = connect().find({"exam.session": session.id})
-    return Status(session, now, containers, sections)
+    return Status(session, now.clock, now.submitted, containers, sections)
 
 
 def _section_status(section: Section, ledger: Ledger, counts: Counting) -> SectionStatus:

@@ -26,6 +26,7 @@ from exam_cli.session.session import Session
 from exam_cli.sitting import leftovers
 from exam_cli.sitting.circumstances import Circumstances, sealed
 from exam_cli.sitting.grade import Manner, data_and_environment
+from exam_cli.sitting.late import grade_late
 from exam_cli.sitting.rules import SUBMITTED, counting, passes, total
 
 
@@ -106,6 +107,7 @@ def submit(
             return done
         with Ledger(session.ledger_path) as ledger:
             ledger.require_sound()
+        grade_late(session, connect, progress, Manner(official=official))
         standings = standing(session)
         if not any(one.attempt for one in standings):
             raise ExamError(

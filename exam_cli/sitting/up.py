@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from exam_cli.config.edition import load_edition
@@ -17,10 +16,12 @@ from exam_cli.images.build import architecture_of, ensure_images
 from exam_cli.progress import Progress
 from exam_cli.sections.catalog import sections_of
 from exam_cli.sections.vault import SectionData, section_data
-from exam_cli.session.clock import Clock, clock
+from exam_cli.session.clock import Clock, Move, start
 from exam_cli.session.ledger import Ledger
 from exam_cli.session.session import Session, WorkspaceMoved, adopt, start_session
 from exam_cli.sitting import leftovers
+from exam_cli.sitting.clock import look
+from exam_cli.sitting.opening import tell_jupyter
 from exam_cli.workspace.container import (
     Jupyter,
     await_jupyter,
@@ -35,11 +36,12 @@ _BUILDERS = 2  # containers that build data at a time: they compute on one core 
 
 @dataclass(frozen=True)
 class Started:
-    """A running exam."""
+    """A running exam. `moved` is what was noticed just now of the machine's clock being set."""
 
     session: Session
     jupyter: Jupyter
     clock: Clock
+    moved: Move | None
     sections: tuple[Section, ...]
     fresh: bool
 
@@ -72,6 +74,7 @@ def up(
     images = ensure_images(engine, edition, progress)
     sections = sections_of(session.rules)
     _data_and_directories(sections, session, engine, images.workspace, progress)
+    tell_jupyter(session, sections)
     progress.step("Jupyter")
     before = running_jupyter(engine, session)
     state = ensure_container(engine, session, images.workspace, port)
@@ -81,9 +84,9 @@ def up(
     with Ledger(session.ledger_path) as ledger:
         fresh = not ledger.events("started")
         if fresh:
-            ledger.append("started", {"exam": session.exam, "edition": session.edition})
-        now = clock(ledger, session.rules.seconds, datetime.now(UTC))
-    return Started(session, jupyter, now, tuple(sections), fresh)
+            start(ledger, {"exam": session.exam, "edition": session.edition})
+    now = look(session)
+    return Started(session, jupyter, now.clock, now.moved, tuple(sections), fresh)
 
 
 def _data_and_directories(

@@ -39,8 +39,8 @@ def new_models(
 ) -> Iterator[Section]:
     """Return the sections as a new model lies in their directories and is written completely.
 
-    What lies there now, at the call, is known already. A model is complete when none of its files has
-    changed for two seconds and, if it is a .keras file, its table of contents is there, which
+    What lies there now, at the call, is known already. A model is complete when none of its files
+    has changed for two seconds and, if it is a .keras file, its table of contents is there, which
     is written last. Nothing is locked: a model that changes again is noticed again.
 
     Args:

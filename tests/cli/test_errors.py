@@ -206,7 +206,7 @@ def test_status_works_without_an_engine(exam: Exam, session: Session) -> None:
     assert told.status == 0
     assert set(told.json) == {"session", "exam", "edition", "clock", "containers", "sections"}
     assert told.json["session"] == session.id and told.json["containers"] == []
-    assert set(told.json["clock"]) == {"started", "deadline", "seconds_left"}
+    assert {"started", "deadline", "seconds_left"} <= set(told.json["clock"])
     assert set(told.json["sections"][0]) == {
         "section", "slug", "title", "weight", "directory", "attempts", "last", "best",
     }  # fmt: skip
