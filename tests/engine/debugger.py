@@ -87,6 +87,13 @@ class Debugger:
             one.attrib["name"]: (one.attrib["type"], unquote(one.attrib["value"])) for one in found
         }
 
+    def finish(self) -> None:
+        """Wait until the program hangs up, and hang up, too: SSH waits for both."""
+        while self._lines.readline():
+            pass
+        self._lines.close()
+        self._connection.close()
+
     def __enter__(self) -> Self:
         return self
 
