@@ -29,6 +29,7 @@ def command(workspace: Path | None, purge: bool, yes: bool) -> None:
     stopped = down(session, connect())
     show(f"Stopped {', '.join(stopped)}." if stopped else "Nothing was running.")
     if purge:
-        purge_session(session, connect())
+        for path in purge_session(session, connect()):
+            show(f"Left {path}, which was changed since it was written for an editor.")
         show(f"Removed the record of session {session.id}.")
     show(f"The workspace stays at {session.workspace}.")

@@ -67,7 +67,14 @@ def _clock(now: Status) -> Iterator[str]:
 def _containers(states: Any) -> str:
     if states is None:
         return "no engine answers: `exam doctor` tells why"
-    running = [state.name for state in states if state.running]
+    running = [
+        f"{state.name} (unhealthy: `docker logs {state.name}` shows why, `exam down` and `exam up` "
+        "start it afresh)"
+        if state.unhealthy
+        else state.name
+        for state in states
+        if state.running
+    ]
     return ", ".join(running) or "none running: `exam up` starts them"
 
 

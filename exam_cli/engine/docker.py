@@ -12,11 +12,12 @@ from typing import IO, Any
 import docker
 import requests
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
-from docker.types import LogConfig, Mount, Ulimit
+from docker.types import Healthcheck, LogConfig, Mount, Ulimit
 
 from exam_cli.engine import docker_client
 from exam_cli.engine.docker_channel import DockerChannel
 from exam_cli.engine.port import (
+    HEALTH_SECONDS,
     Channel,
     Component,
     ContainerSpec,
@@ -220,7 +221,12 @@ class DockerEngine:
                     inside: ("127.0.0.1", outside or None) for inside, outside in spec.ports.items()
                 },
                 mounts=[
-                    Mount(target=mount.target, source=mount.source, type=mount.kind)
+                    Mount(
+                        target=mount.target,
+                        source=mount.source,
+                        type=mount.kind,
+                        read_only=mount.read_only,
+                    )
                     for mount in spec.mounts
                 ],
             )
@@ -237,6 +243,7 @@ class DockerEngine:
                     ports=list(spec.ports),
                     network_disabled=spec.network == "none",
                     entrypoint="",
+                    healthcheck=_health(spec),
                     host_config=host,
                 )
             except ImageNotFound as error:
@@ -399,6 +406,15 @@ def _security(spec: ContainerSpec) -> list[str]:
     return ["no-new-privileges", *profile]
 
 
+def _health(spec: ContainerSpec) -> Healthcheck | None:
+    if spec.health is None:
+        return None
+    nanoseconds = HEALTH_SECONDS * 10**9
+    return Healthcheck(
+        test=["CMD", *spec.health], interval=nanoseconds, timeout=nanoseconds, retries=2
+    )
+
+
 def _ulimits(limits: Limits) -> list[Ulimit]:
     caps = {"core": 0}
     if limits.open_files is not None:
@@ -426,6 +442,7 @@ def _listed(raw: Mapping[str, Any]) -> Listed:
         labels=raw.get("Labels") or {},
         running=raw["State"] in _RUNNING,
         ended=raw["State"] in _ENDED,
+        unhealthy="(unhealthy)" in raw["Status"],
     )
 
 

@@ -10,6 +10,8 @@ from typing import IO, Literal, Protocol, Self
 
 Stream = Literal["stdout", "stderr"]
 
+HEALTH_SECONDS = 30
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -37,6 +39,7 @@ class Mount:
     kind: Literal["bind", "volume"]
     source: str
     target: str
+    read_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,8 @@ class ContainerSpec:
         ports: container port -> host port on 127.0.0.1; 0 lets the engine choose.
         keep_log: whether the engine stores what the container prints.
         stdin: whether bytes will be sent to it.
+        health: a command that ends with 0 while all is well inside; the engine runs it every
+            `HEALTH_SECONDS`. None: nobody asks.
         seccomp: which of the kernel's calls it may make, as the engine's JSON; None for the
             engine's own profile.
     """
@@ -72,11 +77,16 @@ class ContainerSpec:
     ports: Mapping[int, int] = field(default_factory=dict)
     runtime: str | None = None
     seccomp: str | None = None
+    health: Sequence[str] | None = None
 
 
 @dataclass(frozen=True)
 class Listed:
-    """What a list of containers tells of one. It has `ended` once it ran and runs no more."""
+    """What a list of containers tells of one.
+
+    It has `ended` once it ran and runs no more; it is `unhealthy` while it runs and its own health
+    command says so.
+    """
 
     id: str
     name: str
@@ -84,6 +94,7 @@ class Listed:
     labels: Mapping[str, str]
     running: bool
     ended: bool
+    unhealthy: bool = False
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from contextlib import ExitStack, suppress
 
 from exam_cli.engine.port import Engine
 from exam_cli.session.session import Session, forget
+from exam_cli.sitting.attach import detach
 from exam_cli.sitting.pool import settled
 from exam_cli.workspace.container import container_name, home_volume
 
@@ -24,7 +25,13 @@ def down(session: Session, engine: Engine) -> list[str]:
     return names
 
 
-def purge(session: Session, engine: Engine) -> None:
-    """Remove a session's home volume and its whole record; the workspace stays."""
+def purge(session: Session, engine: Engine) -> list[str]:
+    """Remove a session's home volume, its whole record, and what was written for editors.
+
+    The workspace stays. Returns the files that were written for editors but changed since, which
+    stay, too.
+    """
     engine.remove_volume(home_volume(session))
+    left = detach(session)
     forget(session)
+    return left

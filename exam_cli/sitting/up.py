@@ -23,11 +23,15 @@ from exam_cli.sitting import leftovers
 from exam_cli.sitting.clock import look
 from exam_cli.sitting.opening import tell_jupyter
 from exam_cli.workspace.container import (
+    SSH_PORT,
     Jupyter,
     await_jupyter,
     ensure_container,
     running_jupyter,
+    running_ssh,
+    ssh_answers,
 )
+from exam_cli.workspace.keys import noted_port
 from exam_cli.workspace.layout import lay_out
 
 PRACTICE = "practice"
@@ -77,10 +81,19 @@ def up(
     tell_jupyter(session, sections)
     progress.step("Jupyter")
     before = running_jupyter(engine, session)
+    ssh_before = noted_port(session) or SSH_PORT
     state = ensure_container(engine, session, images.workspace, port)
     jupyter = await_jupyter(engine, state, session)
     if port not in (0, jupyter.port) and jupyter != before:
         progress.say(f"Port {port} is taken, so Jupyter answers on {jupyter.port}.")
+    ssh = running_ssh(engine, session)
+    if port != 0 and ssh != ssh_before:
+        progress.say(f"Port {ssh_before} is taken, so SSH answers on {ssh}: attach editors anew.")
+    if not ssh_answers(engine, state):
+        progress.say(
+            "SSH does not answer, so PyCharm and VS Code cannot come in: `docker logs "
+            f"{state.name}` shows why; `exam down` and `exam up` start it afresh."
+        )
     with Ledger(session.ledger_path) as ledger:
         fresh = not ledger.events("started")
         if fresh:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import random
 import socket
 import tarfile
 import time
@@ -14,20 +15,29 @@ from dataclasses import dataclass
 from exam_cli.engine.port import ContainerSpec, ContainerState, Engine, EngineInfo, Limits, Mount
 from exam_cli.errors import OurFault
 from exam_cli.session.session import Session
+from exam_cli.workspace.keys import ensure_keys, keys_of, note_port, noted_port
 
 JUPYTER_PORT = 8888
+SSH_PORT = 2222
+USER = "candidate"
 WORKDIR = "/workspace"
 HOME = "/home/candidate"
 INTERPRETER = "/opt/exam/bin/python"
 ROLE = {"exam.role": "workspace"}
 
 _MOUNTED = "exam.workspace"
-_TOKEN_FILE = "/etc/exam/jupyter-token"
+_KEYS = "/etc/exam"
+_TOKEN_FILE = f"{_KEYS}/jupyter-token"
+_PROGRAM = (INTERPRETER, "-IS", "/opt/exam/programs/workspace.py")
 _MEMORY_SHARE = 0.75  # of the engine's memory: the rest is for grading and the host
 _PROCESSES = 4096
 _JUPYTER_SECONDS = 90.0
+_SSH_SECONDS = 10.0
+_PORTS = range(20000, 32768)  # below those that the kernel gives to whoever dials out
+_TAKEN = ("already allocated", "already in use")  # the engine's words for a port
 
 COMMAND = (
+    *_PROGRAM,  # an SSH server beside what follows
     "jupyter",
     "lab",
     "--no-browser",
@@ -76,14 +86,42 @@ def _identity(session: Session) -> str:
     return f"{about.st_dev}:{about.st_ino}:{session.workspace}"
 
 
-def workspace_spec(session: Session, image: str, engine: EngineInfo, port: int) -> ContainerSpec:
-    """Describe a session's workspace container. `port` 0 lets the engine choose."""
+def project(session: Session) -> str:
+    """Return the Compose project that a session's container belongs to."""
+    return f"exam-{session.id}"
+
+
+def _editor_labels(session: Session) -> dict[str, str]:
+    """Return what Compose and Dev Containers know their containers by.
+
+    So they enter the container that `exam up` has started instead of making another beside it.
+    """
+    return {
+        "devcontainer.local_folder": str(session.workspace),
+        "devcontainer.config_file": str(session.workspace / ".devcontainer/devcontainer.json"),
+        "com.docker.compose.project": project(session),
+        "com.docker.compose.service": "workspace",
+        "com.docker.compose.container-number": "1",
+        "com.docker.compose.oneoff": "False",
+        "com.docker.compose.config-hash": "exam",
+    }
+
+
+def workspace_spec(
+    session: Session, image: str, engine: EngineInfo, port: int, ssh_port: int
+) -> ContainerSpec:
+    """Describe a session's workspace container. A port 0 lets the engine choose."""
     return ContainerSpec(
         image=image,
         command=COMMAND,
         name=container_name(session),
         user=caller(),
-        labels={**ROLE, "exam.session": session.id, _MOUNTED: _identity(session)},
+        labels={
+            **ROLE,
+            "exam.session": session.id,
+            _MOUNTED: _identity(session),
+            **_editor_labels(session),
+        },
         environment={"HOME": HOME, "JUPYTER_TOKEN_FILE": _TOKEN_FILE, "SHELL": "/bin/bash"},
         working_dir=WORKDIR,
         network="bridge",
@@ -92,9 +130,11 @@ def workspace_spec(session: Session, image: str, engine: EngineInfo, port: int) 
         keep_log=True,
         mounts=(
             Mount("bind", str(session.workspace), WORKDIR),
+            Mount("bind", str(keys_of(session).inside), _KEYS, read_only=True),
             Mount("volume", home_volume(session), HOME),
         ),
-        ports={JUPYTER_PORT: port},
+        ports={JUPYTER_PORT: port, SSH_PORT: ssh_port},
+        health=(*_PROGRAM, "--healthy"),
         limits=Limits(
             memory_bytes=int(engine.memory_bytes * _MEMORY_SHARE),
             cpus=float(engine.cpus),
@@ -114,61 +154,76 @@ def free_port(wanted: int) -> int:
     return wanted
 
 
+def _some_port(wanted: int) -> int:
+    """Return `wanted` if nothing listens there, else another that is free.
+
+    A port of the engine's own choice would change when the container is restarted, and an editor
+    would not find it again.
+    """
+    found = free_port(wanted) if wanted else 0
+    while found == 0:
+        found = free_port(random.choice(_PORTS))
+    return found
+
+
 def ensure_container(
     engine: Engine, session: Session, image: str, wanted_port: int
 ) -> ContainerState:
-    """Return the session's running workspace container, starting it if it is not there."""
+    """Return the session's running workspace container, starting it if it is not there.
+
+    The port of SSH is the one that the session had last, if it is free.
+    """
     state = engine.state(container_name(session))
     if state is not None:
-        # A container keeps the directory that it was given, even one that has been deleted.
-        if state.running and state.labels.get(_MOUNTED) == _identity(session):
+        if state.running and _is_current(state, session):
             return state
         engine.stop(state.id)
         engine.remove(state.id)
-    spec = workspace_spec(session, image, engine.info(), free_port(wanted_port))
+    ensure_keys(session)
+    info = engine.info()
+    ssh = noted_port(session) or (SSH_PORT if wanted_port else 0)
+    while True:
+        ports = _some_port(wanted_port), _some_port(ssh if ssh != wanted_port else 0)
+        try:
+            return _start(engine, session, workspace_spec(session, image, info, *ports))
+        except OurFault as fault:
+            # Somebody was faster: then they listen there now, and others are chosen.
+            if not any(word in str(fault) for word in _TAKEN) or all(map(free_port, ports)):
+                raise
+
+
+def _is_current(state: ContainerState, session: Session) -> bool:
+    """Say whether a container is such as is made today, for this directory.
+
+    A container keeps the directory that it was given, even one that has been deleted.
+    """
+    return state.labels.get(_MOUNTED) == _identity(session) and SSH_PORT in state.ports
+
+
+def _start(engine: Engine, session: Session, spec: ContainerSpec) -> ContainerState:
     container = engine.create(spec)
     try:
-        _introduce(engine, container, session)
+        _give_home(engine, container)
         engine.start(container)
+        started = engine.state(container)
+        if started is None:
+            raise OurFault("The workspace container vanished while it started: try again.")
+        note_port(session, _port(engine, started, SSH_PORT))
     except BaseException:
         engine.remove(container)
         raise
-    started = engine.state(container)
-    if started is None:
-        raise OurFault("The workspace container vanished while it started: try again.")
     return started
 
 
-def _introduce(engine: Engine, container: str, session: Session) -> None:
-    """Give the container the candidate's user name and the Jupyter token, before it starts."""
-    uid, gid = os.getuid(), os.getgid()
+def _give_home(engine: Engine, container: str) -> None:
+    """Make the home volume the candidate's own; what is in it stays."""
     tar = io.BytesIO()
     with tarfile.open(fileobj=tar, mode="w") as archive:
-        _add(archive, "etc/exam/jupyter-token", session.token.encode(), 0o400, uid, gid)
-        accounts = _read(engine, container, "/etc/passwd")
-        if accounts and not any(line.split(b":")[2:3] == [b"%d" % uid] for line in accounts):
-            line = f"candidate:x:{uid}:{gid}:Candidate:{HOME}:/bin/bash".encode()
-            text = b"\n".join([*accounts, line, b""])
-            _add(archive, "etc/passwd", text, 0o644, 0, 0)
-    engine.put(container, "/", tar.getvalue())
-
-
-def _add(
-    archive: tarfile.TarFile, name: str, content: bytes, mode: int, uid: int, gid: int
-) -> None:
-    member = tarfile.TarInfo(name)
-    member.size, member.mode, member.uid, member.gid = len(content), mode, uid, gid
-    archive.addfile(member, io.BytesIO(content))
-
-
-def _read(engine: Engine, container: str, path: str) -> list[bytes]:
-    """Return the lines of a text file in a container; none if there is no such file."""
-    packed = b"".join(engine.get(container, path))
-    if not packed:
-        return []
-    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
-        stream = archive.extractfile(archive.getmembers()[0])
-        return stream.read().rstrip(b"\n").split(b"\n") if stream else []
+        member = tarfile.TarInfo(HOME.rpartition("/")[2])
+        member.type, member.mode = tarfile.DIRTYPE, 0o755
+        member.uid, member.gid = os.getuid(), os.getgid()
+        archive.addfile(member)
+    engine.put(container, HOME.rpartition("/")[0], tar.getvalue())
 
 
 def await_jupyter(engine: Engine, state: ContainerState, session: Session) -> Jupyter:
@@ -176,7 +231,7 @@ def await_jupyter(engine: Engine, state: ContainerState, session: Session) -> Ju
 
     Raises `OurFault` with the container's name when it ends or stays silent.
     """
-    jupyter = Jupyter(_port(engine, state), session.token)
+    jupyter = Jupyter(_port(engine, state, JUPYTER_PORT), session.token)
     request = urllib.request.Request(
         f"http://127.0.0.1:{jupyter.port}/api/status",
         headers={"Authorization": f"token {session.token}"},
@@ -199,16 +254,48 @@ def await_jupyter(engine: Engine, state: ContainerState, session: Session) -> Ju
     )
 
 
-def _port(engine: Engine, state: ContainerState) -> int:
+def ssh_answers(engine: Engine, state: ContainerState, seconds: float = _SSH_SECONDS) -> bool:
+    """Say whether the container's SSH server greets, waiting for it so many seconds."""
+    port = _port(engine, state, SSH_PORT)
+    deadline = time.monotonic() + seconds
+    while True:
+        # The engine listens, too, and hangs up when nobody answers inside.
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=seconds) as connection:
+                connection.sendall(b"SSH-2.0-exam\r\n")  # or its log has a line of complaint
+                if connection.recv(64).startswith(b"SSH-"):
+                    return True
+        except OSError:
+            pass
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.05)
+
+
+def _port(engine: Engine, state: ContainerState, inside: int) -> int:
     current = engine.state(state.id) or state
-    if JUPYTER_PORT not in current.ports:
-        raise OurFault(f"The container {state.name} publishes no port: `exam down`, `exam up`.")
-    return current.ports[JUPYTER_PORT]
+    if inside not in current.ports:
+        raise OurFault(
+            f"The container {state.name} publishes no port {inside}: `exam down`, `exam up`."
+        )
+    return current.ports[inside]
+
+
+def running(engine: Engine, session: Session) -> ContainerState | None:
+    """Return a session's workspace container, or None when it is not running."""
+    state = engine.state(container_name(session))
+    return state if state is not None and state.running else None
 
 
 def running_jupyter(engine: Engine, session: Session) -> Jupyter | None:
     """Return where a session's Jupyter should answer, or None when its container is not running."""
-    state = engine.state(container_name(session))
-    if state is None or not state.running:
+    state = running(engine, session)
+    if state is None:
         return None
-    return Jupyter(_port(engine, state), session.token)
+    return Jupyter(_port(engine, state, JUPYTER_PORT), session.token)
+
+
+def running_ssh(engine: Engine, session: Session) -> int | None:
+    """Return the port of a session's SSH server, or None when its container is not running."""
+    state = running(engine, session)
+    return None if state is None else _port(engine, state, SSH_PORT)

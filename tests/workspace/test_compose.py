@@ -1,19 +1,25 @@
 """compose.yaml describes the same containers as the program makes."""
 
 import json
+import os
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from exam_cli.engine.fake import FakeEngine
+from exam_cli.engine.port import ContainerSpec
 from exam_cli.grading.environment import Environment
 from exam_cli.grading.predictor import predictor_needs
 from exam_cli.grading.seccomp import profile
 from exam_cli.paths import resource
 from exam_cli.sections.catalog import shipped_section
 from exam_cli.session.session import Session
+from exam_cli.workspace.compose import document, env_file, service, variables, volume
 from exam_cli.workspace.container import workspace_spec
 
 
@@ -22,19 +28,89 @@ def services() -> dict[str, Any]:
     return yaml.safe_load(resource("compose.yaml").read_text())["services"]
 
 
-def test_the_workspace_is_the_one_that_up_starts(services: dict[str, Any], tmp_path: Path) -> None:
-    session = Session("0" * 12, "practice", "tf2.21", "cpu", tmp_path, tmp_path, "t")
-    spec = workspace_spec(session, "image", FakeEngine().info(), 8888)
-    service = services["workspace"]
-    assert tuple(service["command"]) == spec.command
-    assert service["working_dir"] == spec.working_dir
-    assert service["init"] is spec.init
-    assert service["pids_limit"] == spec.limits.processes
-    assert [volume["target"] for volume in service["volumes"]] == [m.target for m in spec.mounts]
-    assert [volume["type"] for volume in service["volumes"]] == [m.kind for m in spec.mounts]
-    assert service["ports"] == [f"127.0.0.1:{host}:{port}" for port, host in spec.ports.items()]
-    shared = {name: spec.environment[name] for name in ("HOME", "SHELL")}
-    assert shared.items() <= service["environment"].items()
+@pytest.fixture
+def spec(tmp_path: Path) -> ContainerSpec:
+    """The container of a session, in a directory with everything that paths may have."""
+    workspace = tmp_path / "it's $5 here: #1"
+    workspace.mkdir()
+    session = Session("0" * 12, "practice", "tf2.21", "cpu", workspace, tmp_path / "home", "t")
+    return workspace_spec(session, "exam-workspace:tag", FakeEngine().info(), 18888, 12222)
+
+
+def filled(text: str, values: dict[str, str]) -> Any:
+    """Return what Compose makes of a file: every variable with its value, then YAML."""
+
+    def value(found: re.Match[str]) -> str:
+        # As a whole scalar it may need quotes; within quotes or other text it is put in plainly.
+        return values[found[1]]
+
+    document = yaml.safe_load(text)
+
+    def walk(part: Any) -> Any:
+        if isinstance(part, dict):
+            return {name: walk(one) for name, one in part.items()}
+        if isinstance(part, list):
+            return [walk(one) for one in part]
+        if isinstance(part, str):
+            return re.sub(r"\$\{(\w+)[^}]*\}", value, part).replace("$$", "$")
+        return part
+
+    return walk(document)
+
+
+def test_the_workspace_is_the_one_that_up_starts(spec: ContainerSpec, tmp_path: Path) -> None:
+    values = variables(spec, "exam-grader:tag", "0" * 12, tmp_path / "home" / "container")
+    document = filled(resource("compose.yaml").read_text(), values)
+    ours = service(spec)
+    numbers = {"mem_limit": int, "memswap_limit": int, "cpus": float}
+    theirs = {
+        name: numbers.get(name, lambda same: same)(value)
+        for name, value in document["services"]["workspace"].items()
+    }
+    assert theirs == ours
+    assert document["volumes"] == {"home": {"name": volume(spec)}}
+
+
+def test_every_variable_of_the_file_is_told(spec: ContainerSpec, tmp_path: Path) -> None:
+    used = set(re.findall(r"\$\{(\w+)", resource("compose.yaml").read_text()))
+    told = variables(spec, "exam-grader:tag", "0" * 12, tmp_path)
+    assert used == set(told) - {"COMPOSE_PROJECT_NAME"}
+
+
+def test_what_a_service_says_is_all_that_a_container_is(spec: ContainerSpec) -> None:
+    told = service(spec)
+    assert told["user"] == f"{os.getuid()}:{os.getgid()}"
+    assert told["command"] == list(spec.command) and told["init"] is spec.init is True
+    assert told["mem_limit"] == told["memswap_limit"] == spec.limits.memory_bytes
+    assert (told["cpus"], told["pids_limit"]) == (spec.limits.cpus, spec.limits.processes)
+    assert told["environment"] == spec.environment and told["network_mode"] == spec.network
+    assert told["ports"] == ["127.0.0.1:18888:8888", "127.0.0.1:12222:2222"]
+    assert [one["target"] for one in told["volumes"]] == [one.target for one in spec.mounts]
+    assert [one.get("read_only", False) for one in told["volumes"]] == [False, True, False]
+    assert told["healthcheck"]["test"] == ["CMD", *(spec.health or ())]
+    # What a specification can say beside this is not said of a workspace.
+    assert not spec.read_only and not spec.stdin and spec.runtime is None and spec.seccomp is None
+    assert not spec.limits.tmpfs and spec.limits.open_files is None
+
+
+def test_a_written_file_has_nothing_left_to_fill_in(spec: ContainerSpec) -> None:
+    text = document(spec, "A title.")
+    assert text.startswith("# A title.\n")
+    found = filled(text, {})
+    assert found["services"]["workspace"] == service(spec)
+    assert found["volumes"] == {"home": {"external": True, "name": volume(spec)}}
+    assert "name" not in found and "version" not in found  # what 1.29 and 2 both read
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_characters="\n\r\0"), max_size=20))
+def test_values_keep_their_characters_in_an_env_file(value: str) -> None:
+    (line,) = env_file({"NAME": value}).split("\n")[:1]
+    name, _, word = line.partition("=")
+    assert name == "NAME"
+    if word.startswith("'"):
+        assert word.endswith("'") and word[1:-1].replace("\\'", "'") == value
+    else:
+        assert word == value and not set(word) & set(" #$\"'\\`")
 
 
 def test_the_grader_has_the_walls_that_a_grade_has(services: dict[str, Any]) -> None:
