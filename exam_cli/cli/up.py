@@ -65,6 +65,7 @@ def command(
         click.echo(json.dumps(answer))
         return
     show(f"Jupyter    {started.jupyter.url}")
+    show("Editors    exam attach pycharm --write, exam attach vscode --write")
     show(f"Workspace  {started.session.workspace}")
     show(f"Exam       {exam_line(started.session.rules)}")
     show(f"Clock      {clock_line(started.clock)}")
