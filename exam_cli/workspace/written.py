@@ -45,7 +45,10 @@ class Part(Protocol):
 
 @dataclass(frozen=True)
 class Note:
-    """What we did to a file: its text before, None for no file, and after; directories we made."""
+    """What we did to a file: its text before, None for no file, and after; directories we made.
+
+    Places in the workspace are noted relative to it, for it may be moved.
+    """
 
     path: str
     before: str | None
@@ -82,7 +85,10 @@ def write(session: Session, parts: Iterable[Part]) -> Outcome:
 
 
 def _write(session: Session, notes: dict[str, Note], part: Part) -> None:
-    name = str(part.path)
+    name = _noted(session, part.path)
+    inside = part.path.parent.is_relative_to(session.workspace)
+    if inside and part.path.parent.resolve() != part.path.parent:
+        raise Unreadable("its directory is a link")  # which a program of theirs may have made
     noted = notes.get(name)
     now = _text(part.path)
     before = now
@@ -91,7 +97,7 @@ def _write(session: Session, notes: dict[str, Note], part: Part) -> None:
     after = part.add(before)
     if after == now and noted is not None:
         return
-    made = noted.made if noted is not None else tuple(map(str, _missing(part.path.parent)))
+    made = noted.made if noted is not None else _made(session, part.path)
     notes[name] = Note(name, before, after, made)
     _save(session, notes)
     with writing(part.path):
@@ -106,18 +112,18 @@ def take_back(session: Session, parts: Iterable[Part]) -> list[Path]:
 
     `parts` are those that would be written now: they know what is ours in a file that was changed.
     """
-    known = {str(part.path): part for part in parts}
+    known = {_noted(session, part.path): part for part in parts}
     behind = []
     with locked(_journal(session).with_suffix(".lock")):
         notes = _read(session)
         for name, note in reversed(list(notes.items())):  # directories after what lies in them
-            path = Path(name)
+            path = session.workspace / name
             with writing(path):
                 if not _restore(path, note, known.get(name)):
                     behind.append(path)
                 for directory in reversed(note.made):
                     with suppress(OSError):  # it holds something else
-                        Path(directory).rmdir()
+                        (session.workspace / directory).rmdir()
             del notes[name]
             _save(session, notes)
     return behind
@@ -142,6 +148,18 @@ def _restore(path: Path, note: Note, part: Part | None) -> bool:
     elif rest != now:
         write_file(path, rest.encode(), path.stat().st_mode & 0o777)
     return True
+
+
+def _noted(session: Session, path: Path) -> str:
+    """Return a path as it is noted."""
+    if path.is_relative_to(session.workspace):
+        return str(path.relative_to(session.workspace))
+    return str(path)
+
+
+def _made(session: Session, path: Path) -> tuple[str, ...]:
+    """Return the directories that will be made for a file, as they are noted."""
+    return tuple(_noted(session, one) for one in _missing(path.parent))
 
 
 def _missing(directory: Path) -> list[Path]:

@@ -41,6 +41,7 @@ from exam_cli.workspace.container import (
 )
 from exam_cli.workspace.door import last_door
 from exam_cli.workspace.keys import ensure_keys, keys_of, note_port
+from tests.conftest import unavailable
 from tests.engine import debugger
 from tests.engine.debugger import Debugger
 from tests.engine.road import Road
@@ -347,7 +348,7 @@ COMPOSES = composes()
 @pytest.fixture(params=COMPOSES or ["none"])
 def compose(request: pytest.FixtureRequest) -> list[str]:
     if not COMPOSES:
-        pytest.skip("no Compose is here: `apt-get install docker-compose`, say")
+        unavailable("no Compose is here: run `sh tests/tools.sh`")
     return COMPOSES[request.param]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from exam_cli.engine.fake import FakeEngine
 from exam_cli.engine.port import ContainerSpec
-from exam_cli.session.session import Session
+from exam_cli.session.session import Session, adopt
 from exam_cli.sitting.attach import detach
 from exam_cli.workspace import pycharm, ssh_config, vscode
 from exam_cli.workspace.container import workspace_spec
@@ -130,6 +130,15 @@ def test_writing_again_changes_nothing_but_what_is_new(session: Session, door: D
     assert tree(session.workspace) == {}
 
 
+def test_it_is_found_again_when_the_workspace_moved(session: Session, door: Door) -> None:
+    put(session, door)
+    moved = session.workspace.with_name("moved")
+    session.workspace.rename(moved)
+    there = adopt(session, moved)
+    detach(there)
+    assert tree(moved) == {}
+
+
 def test_only_ours_is_taken_from_a_file_that_was_changed(session: Session, door: Door) -> None:
     put(session, door)
     idea = session.workspace / ".idea"
@@ -194,6 +203,17 @@ def test_a_link_is_not_followed(session: Session, door: Door, home: Path, tmp_pa
     left = dict(put(session, door).left)
     assert "link" in left[home / ".ssh" / "config"]
     assert dotfiles.read_text() == "Host *\n" and (home / ".ssh" / "config").is_symlink()
+
+
+def test_nothing_is_written_outside_the_workspace(
+    session: Session, door: Door, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (session.workspace / ".idea").symlink_to(elsewhere)
+    left = dict(put(session, door).left)
+    assert left[session.workspace / ".idea" / "misc.xml"] == "its directory is a link"
+    assert list(elsewhere.iterdir()) == []
 
 
 def test_ssh_finds_the_server_by_its_entry(session: Session, door: Door, home: Path) -> None:
