@@ -15,7 +15,8 @@ from bench.rows import Part, row
 from bench.stage import EXAM, Stage
 from bench.timing import Failed, interleaved, ratios
 from bench.warm import await_warm
-from exam_cli.workspace.container import COMMAND, JUPYTER_PORT, WORKDIR, free_port
+from exam_cli.workspace.container import COMMAND, JUPYTER_PORT, WORKDIR
+from exam_cli.workspace.ports import free_port
 
 _PORT = 18888
 _TOKEN = "bench"

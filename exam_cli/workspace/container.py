@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import random
 import socket
 import tarfile
 import time
@@ -16,6 +15,7 @@ from exam_cli.engine.port import ContainerSpec, ContainerState, Engine, EngineIn
 from exam_cli.errors import OurFault
 from exam_cli.session.session import Session
 from exam_cli.workspace.keys import ensure_keys, keys_of, note_port, noted_port
+from exam_cli.workspace.ports import free_port, some_port
 
 JUPYTER_PORT = 8888
 SSH_PORT = 2222
@@ -33,7 +33,6 @@ _MEMORY_SHARE = 0.75  # of the engine's memory: the rest is for grading and the 
 _PROCESSES = 4096
 _JUPYTER_SECONDS = 90.0
 _SSH_SECONDS = 10.0
-_PORTS = range(20000, 32768)  # below those that the kernel gives to whoever dials out
 _TAKEN = ("already allocated", "already in use")  # the engine's words for a port
 
 COMMAND = (
@@ -143,29 +142,6 @@ def workspace_spec(
     )
 
 
-def free_port(wanted: int) -> int:
-    """Return `wanted` if nothing listens there on 127.0.0.1, else 0: let the engine choose."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", wanted))
-        except OSError:
-            return 0
-    return wanted
-
-
-def _some_port(wanted: int) -> int:
-    """Return `wanted` if nothing listens there, else another that is free.
-
-    A port of the engine's own choice would change when the container is restarted, and an editor
-    would not find it again.
-    """
-    found = free_port(wanted) if wanted else 0
-    while found == 0:
-        found = free_port(random.choice(_PORTS))
-    return found
-
-
 def ensure_container(
     engine: Engine, session: Session, image: str, wanted_port: int
 ) -> ContainerState:
@@ -183,7 +159,7 @@ def ensure_container(
     info = engine.info()
     ssh = noted_port(session) or (SSH_PORT if wanted_port else 0)
     while True:
-        ports = _some_port(wanted_port), _some_port(ssh if ssh != wanted_port else 0)
+        ports = some_port(wanted_port), some_port(ssh if ssh != wanted_port else 0)
         try:
             return _start(engine, session, workspace_spec(session, image, info, *ports))
         except OurFault as fault:
