@@ -91,7 +91,7 @@ class Status:
                     "name": state.name,
                     "role": state.labels.get("exam.role"),
                     "running": state.running,
-                    "unhealthy": state.unhealthy,
+                    **({"unhealthy": True} if state.unhealthy else {}),
                     "image": state.image_id,
                 }
                 for state in self.containers or []
