@@ -7,6 +7,7 @@ from contextlib import ExitStack, suppress
 from exam_cli.engine.port import Engine
 from exam_cli.session.session import Session, forget
 from exam_cli.sitting.attach import detach
+from exam_cli.sitting.opening import untell_jupyter
 from exam_cli.sitting.pool import settled
 from exam_cli.workspace.container import container_name, home_volume
 
@@ -34,4 +35,5 @@ def purge(session: Session, engine: Engine) -> list[str]:
     engine.remove_volume(home_volume(session))
     left = detach(session)
     forget(session)
+    untell_jupyter(session)
     return left

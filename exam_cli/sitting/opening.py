@@ -10,7 +10,9 @@ from exam_cli.config.exam import Exam
 from exam_cli.config.section import Section
 from exam_cli.files import write_file
 from exam_cli.session.session import Session
+from exam_cli.sitting.clock import DISPLAY
 
+PAGE = "exam.json"  # in the workspace's .exam
 _FILES = ("task.md", "starter.ipynb", "starter.py")  # those that are there are offered, in order
 
 
@@ -38,7 +40,16 @@ def tell_jupyter(session: Session, sections: Iterable[Section]) -> None:
     directory = session.workspace / ".exam"
     with contextlib.suppress(OSError):
         if directory.is_dir() and not directory.is_symlink():
-            write_file(directory / "exam.json", json.dumps(told).encode(), mode=0o644)
+            write_file(directory / PAGE, json.dumps(told).encode(), mode=0o644)
+
+
+def untell_jupyter(session: Session) -> None:
+    """Take away what was written for the page and its clock, of a session that is forgotten."""
+    directory = session.workspace / ".exam"
+    with contextlib.suppress(OSError):
+        if not directory.is_symlink():
+            for name in (PAGE, DISPLAY):
+                (directory / name).unlink(missing_ok=True)
 
 
 def _rules(rules: Exam) -> Iterator[str]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from exam_cli.engine.port import Engine
 from exam_cli.images.build import Images
@@ -23,7 +23,8 @@ from tests.engine.road import Road, candidate, http
 pytestmark = pytest.mark.engine
 
 SIZE = {"width": 1440, "height": 900}
-PATIENCE = 60_000  # milliseconds
+PATIENCE = 120_000  # milliseconds
+expect.set_options(timeout=PATIENCE)
 
 
 class Eyes:
@@ -86,6 +87,11 @@ def opened(eyes: Eyes, road: Road) -> Page:
     return eyes.page
 
 
+def current(page: Page) -> Locator:
+    """Return the tab of what the keyboard and the menus act on."""
+    return page.locator(".lm-DockPanel-tabBar .lm-TabBar-tab.jp-mod-current")
+
+
 def test_from_the_opening_page_to_a_grade(road: Road, eyes: Eyes) -> None:
     page = opened(eyes, road)
     cards = page.locator(".exam-card")
@@ -103,9 +109,8 @@ def test_from_the_opening_page_to_a_grade(road: Road, eyes: Eyes) -> None:
     cards.nth(0).get_by_role("button", name="Open").click()
     expect(page.locator(".jp-NotebookPanel")).to_be_visible()
     expect(page.locator(".jp-MarkdownViewer")).to_contain_text("Diamond prices")
-    expect(page.locator(".jp-Notebook-ExecutionIndicator").first).to_have_attribute(
-        "data-status", "idle"
-    )
+    expect(page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible()
+    expect(current(page)).to_contain_text("starter.ipynb")
     eyes.keep("section")
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
@@ -114,6 +119,8 @@ def test_from_the_opening_page_to_a_grade(road: Road, eyes: Eyes) -> None:
     while not model.is_file() and time.monotonic() < until:
         page.wait_for_timeout(200)
     assert model.is_file()
+    names = {path.name for path in model.parent.iterdir()}
+    assert {"starter.ipynb", "starter.py", "task.md"} <= names, "opened, and not touched"
     page.locator(".exam-pill").click()
     expect(cards.nth(0)).to_contain_text("model.keras")
     eyes.keep("trained")
@@ -131,7 +138,9 @@ def test_from_the_opening_page_to_a_grade(road: Road, eyes: Eyes) -> None:
 
 def test_who_comes_back_finds_their_work(road: Road, eyes: Eyes) -> None:
     page = opened(eyes, road)
-    page.get_by_role("button", name="Task").nth(1).click()
+    page.locator(".exam-pill").click()
+    expect(current(page)).to_have_text("Exam")
+    page.locator(".exam-card").nth(1).get_by_role("button", name="Task").click()
     expect(page.locator(".jp-MarkdownViewer:visible")).to_contain_text("clothing")
     page.wait_for_timeout(2000)  # JupyterLab keeps the layout behind one's back
     page.reload()
@@ -154,7 +163,7 @@ def test_the_clock_warns_and_more_time_shows(
     expect(pill).to_have_text(re.compile(r"0:00:\d\d left"))
     expect(pill).to_have_class(re.compile("exam-now"))
     eyes.keep("warning")
-    expect(pill).to_have_text("Time is up", timeout=90_000)
+    expect(pill).to_have_text("Time is up", timeout=2 * PATIENCE)
     expect(notice.filter(has_text="The time is up").first).to_be_visible()
     eyes.keep("time-up")
     refused = short.exam("grade", "1", "--json")

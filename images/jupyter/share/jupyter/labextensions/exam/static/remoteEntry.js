@@ -223,15 +223,14 @@ window._JUPYTERLAB.exam = (() => {
       );
     }
 
-    // Starters go into one column and tasks into another, however many are opened.
+    // Starters go beside this page and tasks into a column to the right, however many are opened.
+    // The starter comes last, so that it is what the candidate works in.
     async _open(section) {
+      await this._task(section);
       const starter = section.files.find(name => name.startsWith('starter.'));
       if (starter) {
-        this._work = await this._show(section, starter, undefined, this._beside(this._work));
-      }
-      await this._task(section);
-      if (starter && this._work) {
-        this._app.shell.activateById(this._work.id);
+        const where = this._beside(this._work) || { mode: 'tab-after', ref: PAGE };
+        this._work = await this._show(section, starter, undefined, where);
       }
       if (this._app.commands.hasCommand('filebrowser:go-to-path')) {
         const path = section.directory;
@@ -240,25 +239,19 @@ window._JUPYTERLAB.exam = (() => {
     }
 
     async _task(section) {
-      if (!section.files.includes('task.md')) {
-        return;
+      if (section.files.includes('task.md')) {
+        const where = this._beside(this._text) || { mode: 'split-right', ref: PAGE };
+        this._text = await this._show(section, 'task.md', 'Markdown Preview', where);
       }
-      let where = this._beside(this._text);
-      if (!where && this._beside(this._work)) {
-        where = { mode: 'split-right', ref: this._work.id };
-      }
-      this._text = await this._show(section, 'task.md', 'Markdown Preview', where);
     }
 
     _beside(widget) {
-      return widget && widget.isAttached ? { mode: 'tab-after', ref: widget.id } : undefined;
+      return widget && widget.isAttached ? { mode: 'tab-after', ref: widget.id } : null;
     }
 
-    async _show(section, name, factory, options) {
+    _show(section, name, factory, options) {
       const path = `${section.directory}/${name}`;
-      const shown = await this._app.commands.execute('docmanager:open', { path, factory, options });
-      shown.title.label = `${section.section} ${name}`; // the files of all sections are called alike
-      return shown;
+      return this._app.commands.execute('docmanager:open', { path, factory, options });
     }
   }
 
