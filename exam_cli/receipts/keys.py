@@ -2,7 +2,7 @@
 
 Ed25519 (RFC 8032), for its signatures are small, quick, and the same each time. Files are PEM, as
 `openssl pkey` reads and writes them. `cryptography` takes 20 ms to import: only what signs or
-verifies waits for it, and a grade has it imported while the model runs (`warm`).
+verifies waits for it, and a grade has it imported while the model runs (`warming`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import hashlib
 import os
 import secrets
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -127,8 +128,9 @@ def public_key(path: Path) -> PublicKey:
     return PublicKey(key.public_bytes_raw())
 
 
-def warm() -> Thread:
-    """Import what signs while something else is waited for; return the thread that does."""
+@contextmanager
+def warming() -> Iterator[None]:
+    """Import what signs beside a block that waits for something else; it is there afterwards."""
 
     def load() -> None:
         import cryptography.hazmat.primitives.asymmetric.ed25519
@@ -136,7 +138,10 @@ def warm() -> Thread:
 
     thread = Thread(target=load, daemon=True)
     thread.start()
-    return thread
+    try:
+        yield
+    finally:
+        thread.join()  # nobody forks while half a module is imported
 
 
 def _make(path: Path) -> None:

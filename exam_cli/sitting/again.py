@@ -61,9 +61,11 @@ def grade_again(
             f"Section {section.section} could not be graded again: {verdict.message}",
             reason=verdict.reason,
         )
+    now = around.as_json(verdict)
+    shy = session.rules.feedback != "full"
     return Again(
-        tuple(_differences(recorded, verdict, around.as_json(verdict))),
-        tuple(_remarks(recorded, verdict, section, around.as_json(verdict))),
+        tuple(_differences(recorded, verdict, now, shy)),
+        tuple(_remarks(recorded, verdict, section, now)),
     )
 
 
@@ -81,9 +83,9 @@ def _as_recorded(environment: Environment, recorded: Mapping[str, Any]) -> Envir
 
 
 def _differences(
-    recorded: Mapping[str, Any], verdict: Verdict, now: Mapping[str, Any]
+    recorded: Mapping[str, Any], verdict: Verdict, now: Mapping[str, Any], shy: bool
 ) -> Iterator[str]:
-    """Yield each thing that is not as it was recorded."""
+    """Yield each thing that is not as it was recorded; if `shy`, no more of it than a receipt."""
     then, made = recorded["circumstances"], verdict.as_json(None)
     pairs = [
         ("image", then["layers"], now["layers"]),
@@ -97,7 +99,9 @@ def _differences(
         ("score", recorded["score"], made["score"]),
     ]
     for name, was, comes in pairs:
-        if was != comes:
+        if was != comes and shy and name in ("predictions", "metric"):
+            yield f"{name}: other than then"
+        elif was != comes:
             yield f"{name}: {_short(was)} then, {_short(comes)} now"
 
 

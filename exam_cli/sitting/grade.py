@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from exam_cli.config.edition import Edition, load_edition
 from exam_cli.config.exam import Exam
 from exam_cli.config.section import Section
 from exam_cli.engine.port import Engine
-from exam_cli.errors import ExamError, ImageMissing, OurFault
+from exam_cli.errors import ImageMissing, OurFault
 from exam_cli.grading.environment import Environment
 from exam_cli.grading.grade import check, grade
 from exam_cli.grading.intake import PART, Submission, take
@@ -23,15 +21,13 @@ from exam_cli.grading.shapes import Other
 from exam_cli.grading.silent import silenced
 from exam_cli.grading.verdict import Rejection, Verdict
 from exam_cli.images.build import architecture_of, references
-from exam_cli.receipts import issue as receipts
 from exam_cli.receipts import keys
-from exam_cli.receipts.statement import is_receipted
 from exam_cli.sections.catalog import sections_of
 from exam_cli.sections.vault import SectionData, SetName, section_data
-from exam_cli.session.ledger import Event, Ledger
 from exam_cli.session.session import Session
-from exam_cli.sitting import leftovers, storage
-from exam_cli.sitting.circumstances import Circumstances, sealed
+from exam_cli.sitting import leftovers
+from exam_cli.sitting.circumstances import Circumstances
+from exam_cli.sitting.keeping import keep_log, receipt_of, recorded
 from exam_cli.sitting.rules import attempting
 
 
@@ -95,15 +91,14 @@ def grade_section(
     """
     with attempting(section, session, late=manner.late is not None):
         leftovers.tidy(session)
-        importing = keys.warm()  # while the model runs
         around = _around(section, session, manner)
-        verdict = _verdict(
-            section, session, connect, "probe", session.snapshots, used, manner, around
-        )
-        log = _keep_log(verdict, session)
-        event = _record(verdict, session, around.as_json(verdict))
-        importing.join()
-        receipt, notes = _kept_of(event, session)
+        with keys.warming():
+            verdict = _verdict(
+                section, session, connect, "probe", session.snapshots, used, manner, around
+            )
+            log = keep_log(verdict, session)
+        event = recorded(verdict, session, around.as_json(verdict))
+        receipt, notes = receipt_of(event, session)
     attempt: int | None = event.payload["attempt"]
     return Graded(verdict, attempt, log, receipt, notes)
 
@@ -128,7 +123,7 @@ def check_section(
         verdict = _verdict(
             section, session, connect, "sample", Path(snapshots), used, manner, around
         )
-    return Graded(verdict, None, _keep_log(verdict, session))
+    return Graded(verdict, None, keep_log(verdict, session))
 
 
 def _verdict(
@@ -242,36 +237,3 @@ def environment_of(session: Session, edition: Edition, image: str, engine: Engin
 
 def _around(section: Section, session: Session, manner: Manner) -> Circumstances:
     return Circumstances(section, load_edition(session.edition), manner.silences(session.rules))
-
-
-def _record(verdict: Verdict, session: Session, around: dict[str, Any]) -> Event:
-    """Write the one durable row. From here on the grade counts."""
-    payload = {**verdict.as_json(None), "circumstances": around, "seal": sealed(session)}
-    with Ledger(session.ledger_path) as ledger:
-        if verdict.model is None and verdict.status == "rejected":
-            return ledger.append("grade_rejected", payload)
-        return ledger.append_attempt(verdict.section, payload)
-
-
-def _kept_of(event: Event, session: Session) -> tuple[Path | None, tuple[str, ...]]:
-    """See to a grade's receipt and to the room that kept models take; neither undoes the grade."""
-    notes: list[str] = []
-    try:
-        notes += receipts.tried(session)
-        notes += storage.make_room(session)
-    except (ExamError, OSError) as error:
-        notes.append(f"The grade counts, but there was trouble behind it: {error}")
-    path = receipts.receipt_path(session, event) if is_receipted(event) else None
-    return (path if path and path.exists() else None), tuple(notes)
-
-
-def _keep_log(verdict: Verdict, session: Session) -> Path | None:
-    """Keep what the model printed, for practice; never shown, only pointed to."""
-    if not verdict.printed.strip():
-        return None
-    directory = session.directory / "logs"
-    directory.mkdir(exist_ok=True, mode=0o700)
-    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
-    path = directory / f"section-{verdict.section}-{stamp}-{os.getpid()}.log"
-    path.write_bytes(verdict.printed)
-    return path

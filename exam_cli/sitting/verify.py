@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,28 +13,19 @@ from exam_cli.errors import ExamError
 from exam_cli.grading.kept import NotKept, kept
 from exam_cli.progress import SILENT, Progress
 from exam_cli.receipts import strict_json
-from exam_cli.receipts.badge import badge_id, issue_badge
+from exam_cli.receipts.badge import badge_id
 from exam_cli.receipts.check import Signed, checked
-from exam_cli.receipts.data_integrity import did_key
 from exam_cli.receipts.issue import tried
-from exam_cli.receipts.keys import own_public_key, public_key, signing_key
-from exam_cli.receipts.statement import class_statement, is_receipted, statement
+from exam_cli.receipts.keys import own_public_key, public_key
+from exam_cli.receipts.statement import is_receipted
 from exam_cli.session import record
 from exam_cli.session.ledger import Event, Ledger
+from exam_cli.session.ledger_errors import LedgerError
 from exam_cli.session.session import Session, all_sessions
 from exam_cli.sitting.again import Again, grade_again
+from exam_cli.sitting.findings import Finding, chain_of, in_the_book, in_the_ledger
+from exam_cli.sitting.rules import is_over
 from exam_cli.sitting.storage import dropped
-
-_MOST_NAMED = 6  # rows, or fields
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at. `good` is None for what could not be, or need not be."""
-
-    topic: str
-    good: bool | None
-    text: str
 
 
 @dataclass(frozen=True)
@@ -79,7 +70,8 @@ def verify(
         connect: returns the engine.
         progress: is told of each section.
 
-    Raises `NotAReceipt`, `Forged`, `UnknownKey`, `BadKey`; `OurFault` when a grade cannot be made
+    Raises `NotAReceipt`, `Forged`, `UnknownKey`, `BadKey`; `ExamError` while an exam goes on whose
+    attempts are counted, or that is supervised; `OurFault` when a grade cannot be made
     again for a reason of ours.
     """
     if not path.exists() and (lost := _session(path.absolute().parent.parent.name)) is not None:
@@ -91,7 +83,7 @@ def verify(
     findings = [Finding("signature", True, f"good, by {whose} key {signed.key.keyid[:16]}")]
     if signed.kind == "class":
         findings += [
-            _book_finding(signed, path.absolute().parents[2] / "grades.jsonl"),
+            in_the_book(signed, path.absolute().parents[2] / "grades.jsonl"),
             Finding("grade", None, "`exam cohort grade` into another --out makes it again"),
         ]
         return Verification(signed.kind, tuple(findings), None)
@@ -105,9 +97,10 @@ def verify(
             findings.append(Finding("ledger", None, f"{text}: the signature is all there is"))
         return Verification(signed.kind, tuple(findings), None)
     session, event = found
-    findings += _ledger_findings(signed, session, event)
+    findings += in_the_ledger(signed, session, event)
     if event is None or not again or not is_receipted(event):
         return Verification(signed.kind, tuple(findings), None)
+    _refuse_while_it_goes_on(session)
     results = list(_graded_again(session, event, connect, progress))
     findings += [finding for finding, _ in results]
     equals = [equal for _, equal in results if equal is not None]
@@ -120,7 +113,7 @@ def verify_session(session: Session) -> Verification:
     own = own_public_key()
     findings = [Finding("receipts", False, note) for note in notes]
     with Ledger(session.ledger_path) as ledger:
-        findings.append(_chain(ledger))
+        findings.append(chain_of(ledger))
     for path in sorted((session.directory / "receipts").glob("[!.]*.json")):
         try:
             one = verify(path, None, False, _no_engine, SILENT)
@@ -155,81 +148,25 @@ def _row(signed: Signed) -> tuple[Session, Event | None] | None:
 def _badge_row(signed: Signed) -> tuple[Session, Event | None] | None:
     """Return the session and the row of a badge: those that give it its name."""
     for session in all_sessions():
-        with Ledger(session.ledger_path) as ledger:
+        with suppress(LedgerError), Ledger(session.ledger_path) as ledger:
             for event in ledger.events("submitted"):
                 if is_receipted(event) and badge_id(session.id, event) == signed.content.get("id"):
                     return session, event
     return None
 
 
-def _book_finding(signed: Signed, path: Path) -> Finding:
-    """Look for what was signed in the examiner's book, if the receipt lies beside it."""
-    try:
-        lines = path.read_bytes().splitlines()
-    except OSError:
-        return Finding("book", None, "the results that it is from are not beside it")
-    for raw in lines:
-        try:
-            if class_statement(json.loads(raw)) == signed.content:
-                return Finding("book", True, f"a line of {path} says the same")
-        except (AttributeError, KeyError, TypeError, ValueError):
-            continue  # a line of a model that was not there, or cut off by a kill
-    return Finding("book", False, f"no line of {path} says the same")
+def _refuse_while_it_goes_on(session: Session) -> None:
+    """Raise ExamError where grading again would be an attempt that nobody counts.
 
-
-def _chain(ledger: Ledger) -> Finding:
-    problems = ledger.problems()
-    if not problems:
-        return Finding("ledger", True, f"all {len(ledger.events())} rows are as they were written")
-    more = f" And {len(problems) - _MOST_NAMED} more." if len(problems) > _MOST_NAMED else ""
-    return Finding("ledger", False, " ".join(problems[:_MOST_NAMED]) + more)
-
-
-def _ledger_findings(signed: Signed, session: Session, event: Event | None) -> Iterator[Finding]:
-    """Compare what was signed with the row, and look at the whole chain."""
-    with Ledger(session.ledger_path) as ledger:
-        yield _chain(ledger)
-    if event is None:
-        seq = signed.content["predicate"]["ledger"]["seq"]
-        yield Finding("row", False, f"row {seq} of session {session.id} is not in the ledger")
-        return
-    where = f"row {event.seq} of session {session.id}"
-    if not is_receipted(event):
-        yield Finding("row", False, f"{where} is no grade, and the receipt says that it is")
-        return
-    if signed.kind == "badge":
-        if not event.payload["passed"]:
-            yield Finding("row", False, f"{where} is no pass")
-            return
-        expected = issue_badge(event, session.id, session.rules, signing_key())
-        if did_key(signed.key) != expected["issuer"]["id"]:  # it was issued elsewhere, or before
-            yield Finding("row", None, f"{where} is of that pass; the badge is by another key")
-            return
-    else:
-        expected = json.loads(json.dumps(statement(event, session.id)))
-    differing = list(_differing(signed.content, expected))
-    if not differing:
-        yield Finding("row", True, f"{where} says the same")
-        return
-    yield Finding("row", False, f"{where} says otherwise: {'; '.join(differing[:_MOST_NAMED])}")
-
-
-def _differing(one: Any, other: Any, at: str = "") -> Iterator[str]:
-    """Yield where a receipt and what it should be differ, in words."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        for key in sorted(one.keys() | other.keys()):
-            inner = f"{at}.{key}".removeprefix(".").removeprefix("predicate.")
-            yield from _differing(one.get(key), other.get(key), inner)
-    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
-        for number, (left, right) in enumerate(zip(one, other, strict=True)):
-            yield from _differing(left, right, f"{at}[{number}]")
-    elif one != other or type(one) is not type(other):
-        yield f"{at} is {_shown(one)} in the receipt and {_shown(other)} there"
-
-
-def _shown(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 70 else f"{text[:67]}..."
+    A model that rolls dice may answer otherwise each time, and tell of hidden data by that.
+    """
+    rules = session.rules
+    if (rules.supervised or rules.attempts is not None) and not is_over(session):
+        raise ExamError(
+            f"The exam {rules.exam} goes on, and nothing of it is graded again before it is over: "
+            "`--no-grade` checks signature and ledger now.",
+            reason="goes_on",
+        )
 
 
 def _graded_again(

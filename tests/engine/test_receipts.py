@@ -9,6 +9,7 @@ import base64
 import json
 import shutil
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -149,6 +150,17 @@ def test_neither_workspace_nor_container_holds_what_was_graded(
     assert sat.exam("restore", "1", "1").status == 0
     assert model.read_bytes() == good
     assert sat.exam("verify", "--json").status == 0 and len(receipts(sat)) == 3
+
+
+def test_grades_that_are_killed_have_receipts_all_the_same(sat: Road) -> None:
+    for moment in (0.2, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.8, 1.2, 2.0, 3.0):
+        with sat.start("grade", "1") as process:
+            time.sleep(moment)
+            process.kill()
+    assert sat.exam("grade", "1").status == 0
+    grades = [path for path in receipts(sat) if "section-1-attempt" in path.name]
+    assert len(grades) == len(sat.attempts(1)) and sat.problems() == []
+    assert sat.exam("verify", "--json").status == 0
 
 
 def test_a_submission_and_its_badge(sat: Road) -> None:

@@ -82,7 +82,20 @@ def test_a_withheld_metric_is_compared_all_the_same(sit: Sit) -> None:
     receipt = sitting.grade().receipt
     assert look(sitting, receipt).equal is True
     sitting.answers(OTHER)
-    assert "metric: mae 100 then, mae 300 now" in wrong(look(sitting, receipt))["section 1"]
+    text = wrong(look(sitting, receipt))["section 1"]
+    assert "predictions: other than then; metric: other than then" in text
+    assert "100" not in text and "300" not in text
+
+
+@pytest.mark.parametrize("rules", [{"supervised": True}, {"attempts": 3}])
+def test_a_verification_is_no_attempt_that_nobody_counts(sit: Sit, rules: dict[str, Any]) -> None:
+    sitting = sit(**rules)
+    receipt = sitting.grade().receipt
+    with pytest.raises(ExamError, match="goes on"):
+        look(sitting, receipt)
+    assert receipt is not None and verify(receipt, None, False, no_engine, SILENT).good
+    submit(sitting.session, sitting.connect, SILENT)
+    assert look(sitting, receipt).equal is True
 
 
 def test_a_failure_of_ours_has_no_grade_to_compare(sitting: Sitting) -> None:
