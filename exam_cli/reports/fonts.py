@@ -11,6 +11,7 @@ import re
 import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,13 +54,20 @@ class Fonts:
         """Say whether every letter of a text can be written."""
         if self.directory is None:
             return all(ord(one) < 256 for one in text)
-        from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
-
-        letters: set[int] = set()
-        for name in (_WANTED["serif"][""], _WANTED["sans"][""]):
-            with TTFont(self.directory / f"{name}.ttf", lazy=True) as font:
-                letters |= set(font.getBestCmap())
+        letters = _letters(self.directory)
         return all(ord(one) in letters for one in text)
+
+
+@cache
+def _letters(directory: Path) -> frozenset[int]:
+    """Return what the fonts can write between them, as code points."""
+    from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
+
+    letters: set[int] = set()
+    for name in (_WANTED["serif"][""], _WANTED["sans"][""]):
+        with TTFont(directory / f"{name}.ttf", lazy=True) as font:
+            letters |= set(font.getBestCmap())
+    return frozenset(letters)
 
 
 def fonts(image: str, python: str, connect: Callable[[], Engine]) -> Fonts:
