@@ -75,9 +75,14 @@ def tell(made: Made) -> None:
     """Print where the files are, and what could not be done."""
     from exam_cli.cli.screen import show
 
-    words = {".html": "Report", ".pdf": "Statement", ".json": "As data", ".zip": "To hand in"}
+    words = {
+        "report.html": "Report",
+        "certificate.pdf": "Certificate",
+        "statement.pdf": "Statement",
+        "badge.json": "Badge",
+        "result.json": "As data",
+    }
     for name in made.names:
-        word = "Certificate" if name == "certificate.pdf" else words[Path(name).suffix]
-        show(f"{word:<11}{made.shown / name}")
+        show(f"{words.get(name, 'To hand in'):<12}{made.shown / name}")
     for note in made.notes:
         click.echo(note, err=True)

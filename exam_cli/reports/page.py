@@ -29,7 +29,7 @@ def page(facts: Facts) -> str:
         took=_length(span[1] - span[0]) if span else None,
         fingerprint=grouped(facts.fingerprint) if facts.fingerprint else None,
         total=f"{facts.total:.4g}",
-        sections=[_section(one, span) for one in facts.sections],
+        sections=[_section(one, facts, span) for one in facts.sections],
     )
 
 
@@ -38,9 +38,12 @@ def grouped(digest: str) -> str:
     return " ".join(digest[place : place + 4] for place in range(0, 16, 4))
 
 
-def _section(one: SectionFacts, span: tuple[datetime, datetime] | None) -> dict[str, Any]:
+def _section(
+    one: SectionFacts, facts: Facts, span: tuple[datetime, datetime] | None
+) -> dict[str, Any]:
     metric = one.metric
-    pictures = one.study.pictures if one.study else ()
+    # What may not be shown is not asked for either; should it be here, it stays off the page.
+    study = one.study if facts.feedback == "full" else None
     return {
         "facts": one,
         "share": f"{one.share:.4g}",
@@ -52,13 +55,13 @@ def _section(one: SectionFacts, span: tuple[datetime, datetime] | None) -> dict[
         "place": place(metric["value"], one) if metric else None,
         "between": [place(end, one) for end in one.interval] if one.interval else None,
         "plot": _plot(one, span),
-        "pictures": [_shown(picture) for picture in pictures],
-        "confusions": one.study.confusions if one.study else (),
+        "pictures": [_shown(picture) for picture in (study.pictures if study else ())],
+        "confusions": study.confusions if study else (),
         "examples": [
             {"of": example, "png": _data(example.png, "image/png") if example.png else None}
-            for example in (one.study.examples if one.study else ())
+            for example in (study.examples if study and facts.reveal else ())
         ],
-        "kind": one.study.kind if one.study else None,
+        "kind": study.kind if study else None,
     }
 
 

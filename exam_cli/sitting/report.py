@@ -17,7 +17,7 @@ from typing import Any
 from exam_cli.config.edition import load_edition
 from exam_cli.config.section import Section
 from exam_cli.engine.port import Engine
-from exam_cli.errors import ExamError
+from exam_cli.errors import ExamError, OurFault
 from exam_cli.files import locked, write_file, writing
 from exam_cli.grading import predictions
 from exam_cli.grading.kept import kept
@@ -138,16 +138,22 @@ def _papers(
     models = {}
     for one in facts.sections:
         if one.model is not None:
-            models[f"{one.section}-{one.slug}"] = kept(one.model, session.snapshots)
+            try:
+                models[f"{one.section}-{one.slug}"] = kept(one.model, session.snapshots)
+            except OurFault as error:  # the rest is worth handing in all the same
+                notes.append(f"{error} It is missing from the archive.")
     files: dict[str, bytes | Path] = {
         f"{RESULT}/{one}": to / one for one in (REPORT, paper, "result.json")
     }
-    files["record/ledger.jsonl"] = archive.ledger_export(events)
-    files["record/exam.json"] = session.directory / "exam.json"
+    files["record/ledger.jsonl"] = archive.ledger_export(events, whole=facts.feedback == "full")
+    badges = []
     for path in _receipts(session):
         files[f"record/receipts/{path.name}"] = path
+        if path.name.endswith("-badge.json"):
+            write_file(to / "badge.json", path.read_bytes())
+            badges = ["badge.json"]
     archive.pack(to / name, models, files)
-    return [paper, "result.json", name]
+    return [paper, *badges, "result.json", name]
 
 
 def _json(facts: Facts) -> bytes:
