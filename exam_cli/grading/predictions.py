@@ -1,4 +1,4 @@
-"""Predictions of final grades, kept beside the record for reports: by their hash, once each."""
+"""Predictions of grades, kept beside the record for reports: by their hash, the newest of them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from exam_cli.files import write_file, writing
 
 _FOLDER = "predictions"
+_MOST = 100  # files: each is some hundred kilobytes
 
 
 def keep(record: Path, sha256: str, predictions: bytes) -> None:
@@ -19,6 +20,9 @@ def keep(record: Path, sha256: str, predictions: bytes) -> None:
     with writing(path):
         path.parent.mkdir(mode=0o700, exist_ok=True)
         write_file(path, predictions)
+        found = sorted(path.parent.glob("*.f32"), key=lambda one: one.stat().st_mtime_ns)
+        for old in found[:-_MOST]:
+            old.unlink(missing_ok=True)
 
 
 def kept(record: Path, sha256: str | None) -> bytes | None:

@@ -15,6 +15,7 @@ from exam_cli.config.exam import Exam
 from exam_cli.config.section import Section
 from exam_cli.engine.port import Engine
 from exam_cli.errors import ExamError, ImageMissing, OurFault
+from exam_cli.grading import predictions
 from exam_cli.grading.environment import Environment
 from exam_cli.grading.grade import check, grade
 from exam_cli.grading.intake import PART, Submission, take
@@ -103,7 +104,7 @@ def grade_section(
         log = _keep_log(verdict, session)
         event = _record(verdict, session, around.as_json(verdict))
         importing.join()
-        receipt, notes = _kept_of(event, session)
+        receipt, notes = _kept_of(verdict, event, session)
     attempt: int | None = event.payload["attempt"]
     return Graded(verdict, attempt, log, receipt, notes)
 
@@ -253,11 +254,15 @@ def _record(verdict: Verdict, session: Session, around: dict[str, Any]) -> Event
         return ledger.append_attempt(verdict.section, payload)
 
 
-def _kept_of(event: Event, session: Session) -> tuple[Path | None, tuple[str, ...]]:
-    """See to a grade's receipt and to the room that kept models take; neither undoes the grade."""
+def _kept_of(
+    verdict: Verdict, event: Event, session: Session
+) -> tuple[Path | None, tuple[str, ...]]:
+    """See to receipt, predictions and the room that kept models take; none undoes the grade."""
     notes: list[str] = []
     try:
         notes += receipts.tried(session)
+        if verdict.predictions_sha256 is not None and session.rules.feedback != "scores":
+            predictions.keep(session.directory, verdict.predictions_sha256, verdict.predictions)
         notes += storage.make_room(session)
     except (ExamError, OSError) as error:
         notes.append(f"The grade counts, but there was trouble behind it: {error}")

@@ -297,8 +297,7 @@ def _studied(
     which: SetName = "final" if facts.submitted else "probe"
     wanted: dict[int, Wanted] = {}
     for one in read:
-        sha256 = one.grade.get("predictions_sha256") if one.grade else None
-        found = predictions.kept(session.directory, sha256)
+        found = predictions.kept(session.directory, _predictions_sha256(one.grade))
         directory = session.vault / one.section.directory
         if found is None or not directory.is_dir():
             continue
@@ -322,6 +321,16 @@ def _studied(
         facts,
         sections=tuple(replace(one, study=by_number.get(one.section)) for one in facts.sections),
     )
+
+
+def _predictions_sha256(grade: dict[str, Any] | None) -> str | None:
+    """Return the hash of a grade's predictions, as a submission or an attempt has it."""
+    if grade is None:
+        return None
+    found = grade.get("predictions_sha256") or grade.get("circumstances", {}).get(
+        "predictions_sha256"
+    )
+    return found if isinstance(found, str) else None
 
 
 def _classes(section: Section, data: SectionData) -> tuple[str, ...]:

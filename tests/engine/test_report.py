@@ -91,6 +91,8 @@ def test_before_the_end_it_is_a_practice_report(road: Road, browser: Browser) ->
     assert done.status == 0 and done.err == "" and "report.html" in done.out
     page = opened(browser, result(road) / "report.html", 1200, "practice")
     assert "Nothing has been submitted" in page.inner_text("main")
+    assert page.locator(".sheet img").count() >= 9  # aggregated: rows are shown after the end only
+    assert page.locator(".gallery img, .texts li").count() == 0
     assert [one.name for one in result(road).iterdir()] == ["report.html"]
     told = road.exam("report", "--json").json
     assert told["submitted"] is None and told["passed"] is None
