@@ -113,6 +113,8 @@ class Facts:
     """What an exam came to, or has come to so far: `submitted` says when it ended, if it did.
 
     `fingerprint` is the hash of the ledger's row of the submission, which stands for all before it.
+    `extra_seconds` were given by the examiner; `clock_moves` says how often the machine's clock was
+    seen to be set.
     """
 
     exam: str
@@ -132,6 +134,8 @@ class Facts:
     official: bool
     fingerprint: str | None
     sections: tuple[SectionFacts, ...]
+    extra_seconds: int = 0
+    clock_moves: int = 0
 
     @property
     def name(self) -> str:
@@ -151,6 +155,8 @@ class Facts:
             "official": self.official,
             "started": _time(self.started),
             "submitted": _time(self.submitted),
+            "extra_seconds": self.extra_seconds,
+            "clock_moves": self.clock_moves,
             "total": round(self.total, 4),
             "pass_mark": self.pass_mark,
             "passed": self.passed if self.submitted else None,

@@ -27,6 +27,7 @@ def page(facts: Facts) -> str:
         when=_day(facts.submitted or facts.read),
         began=_day(facts.started) if facts.started else None,
         took=_length(span[1] - span[0]) if span else None,
+        extra=f"{facts.extra_seconds / 60:+.3g} minutes" if facts.extra_seconds else None,
         fingerprint=grouped(facts.fingerprint) if facts.fingerprint else None,
         total=f"{facts.total:.4g}",
         sections=[_section(one, facts, span) for one in facts.sections],

@@ -30,6 +30,7 @@ from exam_cli.reports.fonts import Fonts, fonts
 from exam_cli.reports.study import Study, Wanted, study
 from exam_cli.sections.catalog import sections_of
 from exam_cli.sections.vault import SectionData, SetName, read_section_data
+from exam_cli.session.clock import EXTRA, MOVED
 from exam_cli.session.ledger import Event, Ledger
 from exam_cli.session.session import Session
 from exam_cli.sitting.rules import SUBMITTED, counting, passes, total
@@ -184,6 +185,8 @@ def _facts(session: Session) -> tuple[Facts, list[_Read]]:
     with Ledger(session.ledger_path) as ledger:
         started = ledger.events("started")
         ended = ledger.events(SUBMITTED)
+        extra = sum(int(event.payload["seconds"]) for event in ledger.events(EXTRA))
+        moves = len(ledger.events(MOVED))
         by_number = {one.section: one for one in sections_of(rules)}
         attempts = {number: tuple(ledger.attempts(number)) for number in by_number}
     end = ended[0] if ended else None
@@ -216,6 +219,8 @@ def _facts(session: Session) -> tuple[Facts, list[_Read]]:
         official=bool(end and end.payload.get("official")),
         fingerprint=end.hash if end else None,
         sections=tuple(_section_facts(one, weights, session) for one in read),
+        extra_seconds=extra,
+        clock_moves=moves,
     )
     return facts, read
 

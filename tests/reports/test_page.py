@@ -71,6 +71,12 @@ def test_before_the_end_it_says_that_it_is_no_result() -> None:
     assert "Practice report" not in page(facts())
 
 
+def test_what_happened_to_the_clock_is_told() -> None:
+    assert "Extra time" not in page(facts()) and "clock was set" not in page(facts())
+    text = page(facts(extra_seconds=900, clock_moves=2))
+    assert "+15 minutes" in text and "clock was set 2 times" in text
+
+
 def test_scores_alone_tell_no_metric() -> None:
     text = page(facts("scores"))
     for hidden in ("0.7712", "0.7531", "0.65", "0.7000", "borderline", 'class="you"'):
