@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import re
 import tarfile
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -51,7 +52,12 @@ class Fonts:
         return {family: family for family in _WANTED}
 
     def known(self, text: str) -> bool:
-        """Say whether every letter of a text can be written."""
+        """Say whether every letter of a text can be written.
+
+        Scripts that run from right to left cannot: they need shaping, which is not to be had here.
+        """
+        if any(unicodedata.bidirectional(one) in ("R", "AL") for one in text):
+            return False
         if self.directory is None:
             return all(ord(one) < 256 for one in text)
         letters = _letters(self.directory)
