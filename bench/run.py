@@ -19,7 +19,7 @@ from bench.timing import Failed
 from exam_cli.errors import ExamError
 
 # In the order of the page. Each is a module with `measure(stage) -> Part`.
-_QUICK = ("grades", "cohort", "up", "attach", "sizes", "start")
+_QUICK = ("grades", "cohort", "submit", "up", "attach", "sizes", "start")
 _TRUST = ("repeat", "beside", "kills", "soak")
 _GROWTH = ("growth",)
 PARTS = (*_QUICK, *_TRUST, *_GROWTH)

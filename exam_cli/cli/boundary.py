@@ -41,7 +41,7 @@ def guarded(run: Callable[[], int | None], *, as_json: bool) -> int:
             return _tell(sentence, "not_confirmed", 1, None, as_json)
         return _tell("Interrupted; nothing is lost.", "interrupted", INTERRUPTED, None, as_json)
     except ExamError as error:
-        log = _log(error) if isinstance(error, OurFault) or error.__cause__ else None
+        log = keep_log(error) if isinstance(error, OurFault) or error.__cause__ else None
         return _tell(str(error), error.reason, error.exit_status, log, as_json)
     except BrokenPipeError:
         # Whoever read our output has gone; say nothing more, not even at interpreter exit.
@@ -62,7 +62,7 @@ def guarded(run: Callable[[], int | None], *, as_json: bool) -> int:
 
 def _unexpected(error: Exception, as_json: bool) -> int:
     sentence = f"Something in this program broke ({type(error).__name__}); no attempt was counted."
-    return _tell(sentence, "internal", 3, _log(error), as_json)
+    return _tell(sentence, "internal", 3, keep_log(error), as_json)
 
 
 def _tell(sentence: str, reason: str | None, status: int, log: Path | None, as_json: bool) -> int:
@@ -76,7 +76,7 @@ def _tell(sentence: str, reason: str | None, status: int, log: Path | None, as_j
     return status
 
 
-def _log(error: BaseException) -> Path | None:
+def keep_log(error: BaseException) -> Path | None:
     """Write the traceback and the versions to a file; None when even that fails."""
     from exam_cli.paths import log_dir
 

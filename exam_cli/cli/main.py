@@ -22,6 +22,7 @@ COMMANDS = {
     "grade": "Score the model in a section's directory.",
     "restore": "Bring the model of an earlier attempt back.",
     "submit": "End the exam: final scores, total, pass or not.",
+    "report": "Make the report again: a page, JSON or CSV.",
     "verify": "Check a receipt: who signed it, and grade again.",
     "extra": "Give a candidate more time: the examiner's, and recorded.",
     "down": "Stop the exam's containers; workspace and record stay.",
@@ -32,6 +33,7 @@ COMMANDS = {
     "watch": "Grade each new model as soon as it is written.",
     "doctor": "Check engine, disk, memory and isolation.",
     "images": "Build and list the pinned images.",
+    "handbook": "Write the candidate's handbook: HTML and PDF.",
     "cohort": "Grade a class.",
     "author": "Write a section, and prove that its bands mean something.",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from exam_cli.cli.common import (
 )
 
 if TYPE_CHECKING:
+    from exam_cli.session.session import Session
     from exam_cli.sitting.submit import Final, Result
 
 
@@ -28,34 +30,90 @@ _KEPT = ("told", "predictions_sha256", "circumstances", "seal", "recipient")
 @workspace_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @official_option
+@click.option("--name", help="The candidate's name, for report, certificate and badge.")
+@click.option("--email", help="The candidate's address: the badge for a pass has its salted hash.")
 @json_option
-def command(workspace: Path | None, yes: bool, official: bool, as_json: bool) -> None:
+def command(
+    workspace: Path | None,
+    yes: bool,
+    official: bool,
+    name: str | None,
+    email: str | None,
+    as_json: bool,
+) -> None:
     """End the exam: grade the model that counts in each section on the final set, and add up.
 
-    After that nothing can be graded any more. Once submitted, it shows the result again.
+    After that nothing can be graded any more. A report, a certificate or statement, and an archive
+    to hand in are made. Once submitted, it shows the result again.
     """
     from exam_cli.cli.screen import showing_progress
+    from exam_cli.receipts.badge import Recipient
     from exam_cli.receipts.issue import tried
     from exam_cli.sitting.late import late
     from exam_cli.sitting.pool import renew_behind
-    from exam_cli.sitting.submit import result, standing, submit
+    from exam_cli.sitting.submit import proper_name, result, standing, submit
 
     session = current_session(workspace)
+    recipient = Recipient(proper_name(name), email)
     done = result(session)
     if done is None:
         if not yes:
             for line in _summary(standing(session)) + [one.sentence for one in late(session)]:
                 click.echo(line, err=True)
             click.confirm("End the exam and submit these?", abort=True, err=True)
+        if name is None and not yes and not as_json and sys.stdin.isatty():
+            recipient = Recipient(_asked_name(), email)
         with showing_progress(quiet=as_json) as progress:
-            done = submit(session, connect, progress, official)
+            done = submit(session, connect, progress, official, recipient)
     for note in tried(session):
         click.echo(note, err=True)
     if as_json:
         click.echo(json.dumps(told(done), ensure_ascii=False))
     else:
         _show(done)
+    _make_report(session, as_json)
     renew_behind(session, connect)  # no grader needs to wait any more
+
+
+def _asked_name() -> str | None:
+    """Ask for the name until it is one; nothing is an answer, too."""
+    from exam_cli.errors import ExamError
+    from exam_cli.sitting.submit import proper_name
+
+    while True:
+        said = click.prompt(
+            "Your name for the certificate (or just Enter)", "", show_default=False, err=True
+        )
+        try:
+            return proper_name(said)
+        except ExamError as error:
+            click.echo(str(error), err=True)
+
+
+def _make_report(session: Session, as_json: bool) -> None:
+    """Make what a submission leaves behind, unless it is there. It never undoes a submission."""
+    from exam_cli.cli.boundary import keep_log
+    from exam_cli.cli.report import tell
+    from exam_cli.cli.screen import showing_progress
+    from exam_cli.sitting.report import is_made, make
+
+    if is_made(session):
+        if not as_json:
+            click.echo(f"Report and certificate are in {session.workspace / 'result'}", err=True)
+        return
+    try:
+        with showing_progress(quiet=as_json) as progress:
+            made = make(session, connect, progress)
+    except Exception as error:  # whatever it is, the exam is submitted and stays so
+        log = keep_log(error)
+        click.echo(
+            "The exam is submitted, but its report could not be made: `exam report` makes it."
+            + (f" (details: {log})" if log else ""),
+            err=True,
+        )
+        return
+    if not as_json:
+        tell(made)
 
 
 def told(done: Result) -> dict[str, Any]:

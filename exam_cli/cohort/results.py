@@ -12,9 +12,8 @@ from typing import Any
 
 from exam_cli.cohort.grade import Graded
 from exam_cli.config.section import Section
+from exam_cli.reports.cells import cell
 from exam_cli.sitting.rules import passes, total
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
@@ -150,7 +149,7 @@ def to_csv(graded: Graded, rows: list[Row]) -> str:
             metric = line.get("metric") or {}
             cells += [line["score"], metric.get("value"), line["reason"]]
         cells.append("; ".join(notes(row)))
-        writer.writerow([_cell(cell) for cell in cells])
+        writer.writerow([cell(one) for one in cells])
     return text.getvalue()
 
 
@@ -159,13 +158,6 @@ def _header(sections: tuple[Section, ...]) -> list[str]:
     for section in sections:
         columns += [f"{section.directory} {what}" for what in ("score", "metric", "reason")]
     return [*columns, "notes"]
-
-
-def _cell(cell: object) -> object:
-    """Return a cell that no spreadsheet takes for a formula: names are a stranger's."""
-    if isinstance(cell, str) and cell.startswith(_FORMULA):
-        return f"'{cell}"
-    return "" if cell is None else cell
 
 
 def notes(row: Row) -> list[str]:

@@ -64,6 +64,8 @@ class Exam:
         pass_mark: of 100.
         attempts: gradings that a section may have; None for any number.
         feedback: what a grade tells: the score; the metric, too; or also what the next score needs.
+        reveal: whether the report may show hidden rows, once the exam was submitted: the pictures
+            and sentences that were most surely mistaken. It needs `feedback: full`.
         counts: which grading of a section counts.
         late: what becomes of a model that was saved before the time was up and not graded: nothing,
             or `exam submit` grades it first. What was changed since then never counts.
@@ -85,6 +87,7 @@ class Exam:
     pass_mark: Annotated[float, Bounds(least=0, most=100)] = 90
     attempts: Annotated[int, Bounds(over=0)] | None = None
     feedback: Feedback = "full"
+    reveal: bool = False
     counts: Counting = "last"
     late: Lateness = "ignore"
     seed: Annotated[str, Length(12)] | None = None
@@ -100,6 +103,8 @@ class Exam:
         twice = sorted({number for number in numbers if numbers.count(number) > 1})
         if twice:
             raise ValueError(f"`sections` has {twice[0]} more than once: choose one form of it")
+        if self.reveal and self.feedback != "full":
+            raise ValueError("`reveal` shows hidden rows: that needs `feedback: full`, too")
         if "gvisor" in self.walls and self.runtime != "runsc":
             raise ValueError("`walls` asks for gvisor: say `runtime: runsc`, too")
 

@@ -90,6 +90,27 @@ class Metric:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Classes:
+    """What the classes of labels are called, for reports: told here, or by what candidates get.
+
+    Args:
+        names: in the order of the labels.
+        file: a file of the train set with one name a line.
+        folders: a directory of the train set with a folder a class, in alphabetical order.
+    """
+
+    names: Annotated[tuple[str, ...], Length(2)] | None = None
+    file: str | None = None
+    folders: str | None = None
+
+    def __post_init__(self) -> None:
+        if [self.names, self.file, self.folders].count(None) != 2:
+            raise ValueError(
+                "tell classes in one way: `names`, a `file` or a directory's `folders`"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
 class SectionLimits:
     """Time to load and predict, and memory of the predictor."""
 
@@ -141,6 +162,7 @@ class Section:
     metric: Metric
     bands: Annotated[tuple[float, ...], Length(5, 5)]
     limits: SectionLimits
+    classes: Classes | None = None
     sources: tuple[Source, ...] = ()
     ladder: Annotated[tuple[Rung, ...], Length(2)] = (
         "baseline",

@@ -68,6 +68,7 @@ def grade(
             verdict,
             remarks=predictions.remarks,
             predictions_sha256=hashlib.sha256(predictions.data).hexdigest(),
+            predictions=predictions.data,
         )
         return verdict.scored(
             points,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from exam_cli.config.exam import Feedback
@@ -130,7 +130,8 @@ class Verdict:
     terminal. `predictions_sha256` covers the float32 bytes that were scored. `hardware` is what the
     predictor found itself on: `cpu` (a name) and `cores`. `remarks` are
     sentences about a model that was made to fit, `hint` one about where a poor score may come from;
-    `message` has them all. Until something is known, it is a failure of ours.
+    `message` has them all. `predictions` are those float32 bytes, little-endian, in the order of
+    the rows; they are never part of `as_json`. Until something is known, it is a failure of ours.
     """
 
     section: int
@@ -146,6 +147,7 @@ class Verdict:
     hint: str | None = None
     predictions_sha256: str | None = None
     hardware: Mapping[str, Any] | None = None
+    predictions: bytes = field(default=b"", repr=False)
     set_name: str | None = None
     set_sha256: str | None = None
     model: ModelRecord | None = None

@@ -98,7 +98,7 @@ def grade_section(
             )
             log = keep_log(verdict, session)
         event = recorded(verdict, session, around.as_json(verdict))
-        receipt, notes = receipt_of(event, session)
+        receipt, notes = receipt_of(verdict, event, session)
     attempt: int | None = event.payload["attempt"]
     return Graded(verdict, attempt, log, receipt, notes)
 

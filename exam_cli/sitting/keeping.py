@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from exam_cli.errors import ExamError
+from exam_cli.grading import predictions
 from exam_cli.grading.verdict import Verdict
 from exam_cli.receipts import issue as receipts
 from exam_cli.receipts.statement import is_receipted
@@ -26,11 +27,15 @@ def recorded(verdict: Verdict, session: Session, around: dict[str, Any]) -> Even
         return ledger.append_attempt(verdict.section, payload)
 
 
-def receipt_of(event: Event, session: Session) -> tuple[Path | None, tuple[str, ...]]:
-    """See to a grade's receipt and to the room that kept models take; neither undoes the grade."""
+def receipt_of(
+    verdict: Verdict, event: Event, session: Session
+) -> tuple[Path | None, tuple[str, ...]]:
+    """See to receipt, predictions and the room that kept models take; none undoes the grade."""
     notes: list[str] = []
     try:
         notes += receipts.tried(session)
+        if verdict.predictions_sha256 is not None and session.rules.feedback != "scores":
+            predictions.keep(session.directory, verdict.predictions_sha256, verdict.predictions)
         notes += storage.make_room(session)
     except (ExamError, OSError) as error:
         notes.append(f"The grade counts, but there was trouble behind it: {error}")

@@ -1,9 +1,15 @@
-"""`exam submit`: end the exam. The models that count are graded once more, on the final set."""
+"""`exam submit`: end the exam. The models that count are graded once more, on the final set.
+
+One predictor serves all of them, as it does in a class: TensorFlow is imported once.
+What a report is made of (predictions) is on the disk before the row that ends the exam.
+"""
 
 from __future__ import annotations
 
 import time
+import unicodedata
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,23 +17,28 @@ from exam_cli.config.edition import load_edition
 from exam_cli.config.exam import Exam
 from exam_cli.config.section import Section
 from exam_cli.engine.port import Engine
-from exam_cli.errors import ExamError, OurFault
+from exam_cli.errors import ExamError, OurFault, UsageError
 from exam_cli.files import locked
+from exam_cli.grading import predictions
+from exam_cli.grading.environment import Environment
 from exam_cli.grading.grade import grade
 from exam_cli.grading.kept import kept
+from exam_cli.grading.served import Server, Serving
 from exam_cli.grading.silent import silenced
-from exam_cli.grading.verdict import Verdict
 from exam_cli.progress import Progress
 from exam_cli.receipts.badge import Recipient
 from exam_cli.receipts.issue import tried
 from exam_cli.sections.catalog import sections_of
-from exam_cli.session.ledger import Ledger
+from exam_cli.sections.vault import DataSet
+from exam_cli.session.ledger import Event, Ledger
 from exam_cli.session.session import Session
 from exam_cli.sitting import leftovers
 from exam_cli.sitting.circumstances import Circumstances, sealed
 from exam_cli.sitting.grade import Manner, data_and_environment
 from exam_cli.sitting.late import grade_late
 from exam_cli.sitting.rules import SUBMITTED, counting, passes, total
+
+_LONGEST_NAME = 100
 
 
 @dataclass(frozen=True)
@@ -62,18 +73,39 @@ class Final:
 
 @dataclass(frozen=True)
 class Result:
-    """How an exam ended; `content` is what the ledger has of it."""
+    """How an exam ended; `event` is the ledger's row of it."""
 
     rules: Exam
-    content: dict[str, Any]
+    event: Event
     fresh: bool
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """What the ledger has of it."""
+        return self.event.payload
+
+
+def proper_name(said: str | None) -> str | None:
+    """Return a name as it is printed: no blanks around it, no characters that nobody sees.
+
+    None for none. Raises `UsageError` for one that is too long for any certificate.
+    """
+    visible = "".join(
+        " " if one.isspace() else one
+        for one in unicodedata.normalize("NFC", said or "")
+        if one.isspace() or one.isprintable()
+    )
+    name = " ".join(visible.split())
+    if len(name) > _LONGEST_NAME:
+        raise UsageError(f"A name may have {_LONGEST_NAME} characters: shorten it.")
+    return name or None
 
 
 def result(session: Session) -> Result | None:
     """Return how a session's exam ended, None while it has not."""
     with Ledger(session.ledger_path) as ledger:
         events = ledger.events(SUBMITTED)
-    return Result(session.rules, events[0].payload, fresh=False) if events else None
+    return Result(session.rules, events[0], fresh=False) if events else None
 
 
 def standing(session: Session) -> list[Final]:
@@ -97,7 +129,7 @@ def submit(
 
     All sections are graded before anything is written: killed in between, nothing is submitted, and
     the next `exam submit` begins again. An exam that has ended stays as it is.
-    `recipient` is whose name the badge for a pass bears.
+    `recipient` is whose name report, certificate and badge bear.
     Raises `ExamError`, also when `official` grading lacks a wall or the ledger was changed, and
     `OurFault` when a model cannot be graded for a reason that is not its own: then nothing is
     submitted.
@@ -114,16 +146,13 @@ def submit(
                 "No model has been scored yet, so there is nothing to submit: `exam grade all`.",
                 reason="nothing_graded",
             )
-        progress.step("Final grades", len(standings))
-        finals = []
-        for one in standings:
-            finals.append(replace(one, grade=_final_grade(one, session, connect, official)))
-            progress.advance(len(finals))
+        finals = _graded(standings, session, connect(), progress, official)
         points = total([(one.section.weight, {"score": one.score}) for one in finals])
         rules = session.rules
         content = {
             "exam": rules.exam,
             "counts": rules.counts,
+            "official": official,
             "total": round(points, 4),
             "pass_mark": rules.pass_mark,
             "passed": passes(points, rules),
@@ -134,24 +163,56 @@ def submit(
         with Ledger(session.ledger_path) as ledger:
             event = ledger.append(SUBMITTED, content)
         tried(session)
-    return Result(rules, event.payload, fresh=True)
+    return Result(rules, event, fresh=True)
+
+
+def _graded(
+    standings: list[Final], session: Session, engine: Engine, progress: Progress, official: bool
+) -> list[Final]:
+    """Return the sections with their final grades. Raises `ExamError`, `OurFault`."""
+    edition = load_edition(session.edition)
+    leftovers.clear(session, engine)
+    finals: list[Final] = []
+    place: Environment | None = None
+    progress.step("Final grades", len(standings))
+    with leftovers.grading(session), ExitStack() as servers:
+        serving = None
+        for one in standings:
+            if one.attempt is not None:
+                data, found = data_and_environment(
+                    one.section, session, edition, engine, official and place is None
+                )
+                if place is None or serving is None:  # walls are looked at once for all
+                    place = found
+                    predictor, scorer = (
+                        servers.enter_context(Server(place, name))
+                        for name in ("predictor", "scorer")
+                    )
+                    serving = Serving(predictor, scorer, lambda: False)
+                final = _final_grade(one, session, data.sets["final"], place, serving, official)
+                one = replace(one, grade=final)
+            finals.append(one)
+            progress.advance(len(finals))
+    return finals
 
 
 def _final_grade(
-    standing: Final, session: Session, connect: Callable[[], Engine], official: bool
-) -> dict[str, Any] | None:
-    """Return the verdict on a section's model as JSON, None when no model of it was scored."""
+    standing: Final,
+    session: Session,
+    data: DataSet,
+    environment: Environment,
+    serving: Serving,
+    official: bool,
+) -> dict[str, Any]:
+    """Return the verdict on a section's model as JSON; its predictions are kept."""
     attempt, section = standing.attempt, standing.section
-    if attempt is None:
-        return None
+    assert attempt is not None, "only what was scored is graded again"
     started = time.monotonic()
     edition, manner = load_edition(session.edition), Manner(official=official)
     around = Circumstances(section, edition, manner.silences(session.rules))
-    submission = kept(attempt["model"], session.snapshots)
-    data, environment = data_and_environment(section, session, edition, connect(), official)
     around.found(environment)
-    with leftovers.grading(session):
-        verdict: Verdict = grade(submission, section, data.sets["final"], environment)
+    submission = kept(attempt["model"], session.snapshots)
+    verdict = grade(submission, section, data, environment, serving=serving)
     if manner.silences(session.rules):
         verdict = silenced(verdict, section, environment)
     verdict = replace(verdict, seconds_total=time.monotonic() - started)
@@ -161,6 +222,8 @@ def _final_grade(
             f"{verdict.message}",
             reason=verdict.reason,
         )
+    if verdict.predictions_sha256 is not None:
+        predictions.keep(session.directory, verdict.predictions_sha256, verdict.predictions)
     return {
         **verdict.as_json(None),
         "told": verdict.told(session.rules.feedback),  # the message as far as the exam allows

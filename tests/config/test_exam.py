@@ -71,6 +71,7 @@ def test_other_durations_are_refused(wrong: str) -> None:
         ({"pass_mark": 101}, "pass_mark"),
         ({"attempts": 0}, "attempts"),
         ({"feedback": "all"}, "feedback"),
+        ({"reveal": True, "feedback": "summary"}, "needs `feedback: full`"),
         ({"seed": "short"}, "seed"),
         ({"sections": []}, "sections"),
         ({"sections": [{"section": 1}, {"section": 1, "form": "b"}]}, "more than once"),

@@ -1,0 +1,60 @@
+"""The pages in a real browser: as wide as a screen and as narrow as a phone, and on paper."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from exam_cli.config.edition import DEFAULT_EDITION, load_edition
+from exam_cli.config.exam import load_exam
+from exam_cli.reports.handbook import handbook, to_html
+from exam_cli.reports.page import page
+from exam_cli.sections.catalog import sections_of
+from tests.reports.made import facts, section
+
+
+def pages() -> dict[str, str]:
+    mock = load_exam("mock")
+    long = facts(
+        candidate="Anna-Katharina Wolkenstein-Rodenegg von und zu Trostburg",
+        title="An examination of a name without any end that somebody has thought of",
+        sections=tuple(
+            section(n, section=n, title="Longwordsthatnobodybreaks" * 3) for n in (1, 5)
+        ),
+        extra_seconds=900,
+        clock_moves=1,
+    )
+    book = handbook(mock, sections_of(mock), load_edition(DEFAULT_EDITION), "mock")
+    return {
+        "full": page(facts(reveal=True)),
+        "scores": page(facts("scores", passed=False)),
+        "practice": page(facts(submitted=None, fingerprint=None)),
+        "long": page(long),
+        "handbook": to_html(book),
+    }
+
+
+@pytest.mark.parametrize("name", ["full", "scores", "practice", "long", "handbook"])
+@pytest.mark.parametrize("width", [1200, 360])
+def test_it_fits_and_nothing_is_amiss(
+    browser: Browser, tmp_path: Path, name: str, width: int
+) -> None:
+    path = tmp_path / f"{name}.html"
+    path.write_text(pages()[name], encoding="utf-8")
+    shown = browser.new_page(viewport={"width": width, "height": 800})
+    said: list[str] = []
+    asked: list[str] = []
+    shown.on("console", lambda message: said.append(message.text))
+    shown.on("pageerror", lambda error: said.append(str(error)))
+    shown.on("request", lambda request: asked.append(request.url))
+    shown.goto(path.as_uri())
+    shown.wait_for_load_state("load")
+    assert said == [] and [one for one in asked if not one.startswith("data:")] == [path.as_uri()]
+    assert shown.evaluate("document.documentElement.scrollWidth") <= width
+    assert shown.pdf(prefer_css_page_size=True).startswith(b"%PDF-")
+    if folder := os.environ.get("EXAM_SCREENSHOTS"):
+        shown.screenshot(path=Path(folder, f"{name}-{width}.png"), full_page=True)
+    shown.close()
