@@ -87,7 +87,8 @@ def _editor(
     for name in ("host", "port", "user", "key", "interpreter", "workspace"):
         click.echo(f"{name.capitalize():<12}{told[name]}")
     click.echo(f"{'Mapping':<12}{found.door.local} -> {told['workspace']}")
-    click.echo(f"{'Name':<12}{found.door.alias}, once --write has put it into ~/.ssh/config.d")
+    known = "" if found.files else ", once --write has put it into ~/.ssh/config.d"
+    click.echo(f"{'Name':<12}{found.door.alias}{known}")
     click.echo(f"{'Terminal':<12}{found.door.typed()}")
     if found.files is not None:
         for path in found.files.written:
