@@ -45,6 +45,7 @@ def command(
     from exam_cli.cli.where import workspace_for_up
     from exam_cli.config.edition import load_edition
     from exam_cli.config.exam import load_exam
+    from exam_cli.receipts.issue import tried
     from exam_cli.sitting.pool import renew_behind
     from exam_cli.sitting.submit import result
     from exam_cli.sitting.up import up
@@ -54,6 +55,8 @@ def command(
     with showing_progress(quiet=as_json) as progress:
         started = up(workspace_for_up(workspace), rules, edition, port, connect(), progress)
     renew_behind(started.session, connect)
+    for note in tried(started.session):  # receipts that a kill kept from being written
+        click.echo(note, err=True)
     if as_json:
         answer = {
             "session": started.session.id,

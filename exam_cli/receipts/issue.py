@@ -78,7 +78,7 @@ def tried(session: Session) -> list[str]:
     try:
         issue(session)
     except (ExamError, OSError) as error:
-        return [f"It counts, but its receipt could not be written: {error}"]
+        return [f"What was graded counts, but a receipt could not be written: {error}"]
     return []
 
 
