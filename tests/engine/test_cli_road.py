@@ -362,7 +362,7 @@ def test_status_tells_it_all(road: Road, docker_engine: Engine) -> None:
     status = road.exam("status", "--json").json
     assert set(status) == {"session", "exam", "edition", "clock", "containers", "sections"}
     assert status["session"] == road.session()
-    assert set(status["clock"]) == {"started", "deadline", "seconds_left"}
+    assert set(status["clock"]) >= {"started", "deadline", "seconds_left"}
     assert status["clock"]["started"] is not None
     (container,) = [one for one in status["containers"] if one["role"] == "workspace"]
     assert set(container) == {"name", "role", "running", "image"} and container["running"] is True
