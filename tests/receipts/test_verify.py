@@ -27,7 +27,7 @@ from exam_cli.receipts.strict_json import MOST_BYTES, NotAReceipt, read
 from exam_cli.session import chain
 from exam_cli.session.ledger import Ledger
 from exam_cli.session.ledger_errors import LedgerError
-from exam_cli.sitting.submit import submit
+from exam_cli.sitting.submit import result, submit
 from exam_cli.sitting.verify import Verification, verify, verify_session
 from tests.cli.conftest import Exam, exam  # noqa: F401
 from tests.receipts.conftest import OTHER, Sit, Sitting
@@ -202,6 +202,16 @@ def test_a_ledger_written_anew_is_noticed(sitting: Sitting, receipt: Path) -> No
 def test_a_row_of_another_kind(sitting: Sitting, receipt: Path) -> None:
     sitting.tamper("UPDATE events SET kind = 'started', payload = '{}'")
     assert "is no grade" in wrong(look(sitting, receipt))["row"]
+
+
+def test_a_result_that_was_changed_is_not_shown(sitting: Sitting) -> None:
+    sitting.grade()
+    submit(sitting.session, sitting.connect, SILENT)
+    sitting.tamper(
+        "UPDATE events SET payload = replace(payload, '\"total\":', '\"total\":9') WHERE seq = 2"
+    )
+    with pytest.raises(LedgerError, match="Row 2 was changed"):
+        result(sitting.session)
 
 
 @pytest.mark.parametrize("column", ["time", "kind", "payload", "previous", "hash"])
