@@ -39,8 +39,8 @@ def is_receipted(event: Event) -> bool:
     written.
     """
     try:
-        return bool(event.kind in _KINDS and _subject(event) and statement(event, ""))
-    except (AttributeError, IndexError, KeyError, TypeError):
+        return bool(event.kind in _KINDS and _subject(event) and encoded(statement(event, "")))
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
         return False
 
 

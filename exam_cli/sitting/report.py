@@ -183,6 +183,7 @@ def _copied(source: Path, names: list[str], to: Path) -> list[str]:
 def _facts(session: Session) -> tuple[Facts, list[_Read]]:
     rules = session.rules
     with Ledger(session.ledger_path) as ledger:
+        ledger.require_sound()  # a page is believed: it shows nothing that was changed
         started = ledger.events("started")
         ended = ledger.events(SUBMITTED)
         extra = sum(int(event.payload["seconds"]) for event in ledger.events(EXTRA))

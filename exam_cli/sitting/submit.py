@@ -102,9 +102,14 @@ def proper_name(said: str | None) -> str | None:
 
 
 def result(session: Session) -> Result | None:
-    """Return how a session's exam ended, None while it has not."""
+    """Return how a session's exam ended, None while it has not.
+
+    Raises LedgerError, naming rows, rather than show a result that was changed since.
+    """
     with Ledger(session.ledger_path) as ledger:
         events = ledger.events(SUBMITTED)
+        if events:
+            ledger.require_sound()
     return Result(session.rules, events[0], fresh=False) if events else None
 
 

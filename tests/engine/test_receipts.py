@@ -129,6 +129,8 @@ def test_a_row_of_the_ledger(sat: Road) -> None:
     refused = sat.exam("submit", "--yes", "--json")
     assert (refused.status, refused.json["reason"]) == (1, "ledger_forged")
     assert "Row 2 was changed" in refused.err
+    reported = sat.exam("report", "--json")
+    assert reported.status == 1 and "Row 2 was changed" in reported.err
     with closing(sqlite3.connect(ledger)) as connection:
         connection.execute("UPDATE events SET payload = ? WHERE seq = 2", (payload,))
         connection.commit()

@@ -6,7 +6,9 @@ import base64
 import json
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ from exam_cli.receipts.strict_json import MOST_BYTES, NotAReceipt, read
 from exam_cli.session import chain
 from exam_cli.session.ledger import Ledger
 from exam_cli.session.ledger_errors import LedgerError
-from exam_cli.sitting.submit import submit
+from exam_cli.sitting.submit import result, submit
 from exam_cli.sitting.verify import Verification, verify, verify_session
 from tests.cli.conftest import Exam, exam  # noqa: F401
 from tests.receipts.conftest import OTHER, Sit, Sitting
@@ -200,6 +202,32 @@ def test_a_ledger_written_anew_is_noticed(sitting: Sitting, receipt: Path) -> No
 def test_a_row_of_another_kind(sitting: Sitting, receipt: Path) -> None:
     sitting.tamper("UPDATE events SET kind = 'started', payload = '{}'")
     assert "is no grade" in wrong(look(sitting, receipt))["row"]
+
+
+def test_a_result_that_was_changed_is_not_shown(sitting: Sitting) -> None:
+    sitting.grade()
+    submit(sitting.session, sitting.connect, SILENT)
+    sitting.tamper(
+        "UPDATE events SET payload = replace(payload, '\"total\":', '\"total\":9') WHERE seq = 2"
+    )
+    with pytest.raises(LedgerError, match="Row 2 was changed"):
+        result(sitting.session)
+
+
+@pytest.mark.parametrize("column", ["time", "kind", "payload", "previous", "hash"])
+@pytest.mark.parametrize("value", ["", b"\xff", 7, "{}", "[]", '{"model":1,"seal":2}', "submitted"])
+def test_whatever_stands_in_a_row_it_is_named(receipt: Path, column: str, value: object) -> None:
+    (ledger,) = Path(os.environ["EXAM_HOME"]).glob("sessions/*/ledger.sqlite")
+    with closing(sqlite3.connect(ledger)) as connection:
+        connection.execute("DROP TRIGGER events_keep")
+        connection.execute(f"UPDATE events SET {column} = ?", (value,))
+        connection.commit()
+    try:
+        found = wrong(verify(receipt, None, False, no_engine, SILENT))
+    except LedgerError as error:
+        assert "row 1 cannot be read" in str(error)
+    else:
+        assert "Row 1 was changed" in found["ledger"] and "row 1" in found["row"]
 
 
 def test_submit_refuses_a_changed_ledger_and_names_the_row(sitting: Sitting) -> None:

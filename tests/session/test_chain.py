@@ -132,3 +132,14 @@ def test_reading_an_unreadable_row_says_which(tmp_path: Path) -> None:
     tamper(path, ("UPDATE events SET payload = 'x' WHERE seq = 3", ()))
     with Ledger(path) as ledger, pytest.raises(LedgerError, match="row 3 cannot be read"):
         ledger.events()
+
+
+def test_what_needs_a_sound_ledger_refuses_another_and_names_rows(tmp_path: Path) -> None:
+    path = a_ledger(tmp_path)
+    with Ledger(path) as ledger:
+        ledger.require_sound()
+    tamper(path, ("UPDATE events SET payload = '{}' WHERE seq > ?", (0,)))
+    with Ledger(path) as ledger, pytest.raises(LedgerError) as refusal:
+        ledger.require_sound()
+    assert refusal.value.reason == "ledger_forged" and refusal.value.exit_status == 1
+    assert "Row 5 was changed" in str(refusal.value) and "And 1 more." in str(refusal.value)
