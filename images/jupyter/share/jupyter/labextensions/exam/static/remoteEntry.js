@@ -302,6 +302,8 @@ window._JUPYTERLAB.exam = (() => {
           widget.title.closable = true;
           widget.addClass('exam-page');
           widget.node.append(page.node);
+          widget.node.tabIndex = -1; // what has the focus is what JupyterLab takes for current
+          widget.onActivateRequest = () => widget.node.focus();
           const [first] = app.shell.widgets('main');
           app.shell.add(widget, 'main', first ? { mode: 'tab-before', ref: first.id } : {});
         }
