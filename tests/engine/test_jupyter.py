@@ -140,8 +140,13 @@ def test_who_comes_back_finds_their_work(road: Road, eyes: Eyes) -> None:
     page = opened(eyes, road)
     page.locator(".exam-pill").click()
     expect(current(page)).to_have_text("Exam")
+    page.locator(".exam-card").nth(0).get_by_role("button", name="Task").click()
+    expect(page.locator(".jp-MarkdownViewer:visible")).to_contain_text("Diamond")
+    page.locator(".exam-pill").click()
+    expect(current(page)).to_have_text("Exam")
     page.locator(".exam-card").nth(1).get_by_role("button", name="Task").click()
     expect(page.locator(".jp-MarkdownViewer:visible")).to_contain_text("clothing")
+    expect(page.locator(".lm-DockPanel-tabBar")).to_have_count(2)  # beside the others, as before
     page.wait_for_timeout(2000)  # JupyterLab keeps the layout behind one's back
     page.reload()
     expect(page.locator(".jp-MarkdownViewer:visible")).to_contain_text("clothing")

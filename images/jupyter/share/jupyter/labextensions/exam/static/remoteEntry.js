@@ -229,8 +229,8 @@ window._JUPYTERLAB.exam = (() => {
       await this._task(section);
       const starter = section.files.find(name => name.startsWith('starter.'));
       if (starter) {
-        const where = this._beside(this._work) || { mode: 'tab-after', ref: PAGE };
-        this._work = await this._show(section, starter, undefined, where);
+        const where = this._beside(starter) || { mode: 'tab-after', ref: PAGE };
+        await this._show(section, starter, undefined, where);
       }
       if (this._app.commands.hasCommand('filebrowser:go-to-path')) {
         const path = section.directory;
@@ -240,13 +240,16 @@ window._JUPYTERLAB.exam = (() => {
 
     async _task(section) {
       if (section.files.includes('task.md')) {
-        const where = this._beside(this._text) || { mode: 'split-right', ref: PAGE };
-        this._text = await this._show(section, 'task.md', 'Markdown Preview', where);
+        const where = this._beside('task.md') || { mode: 'split-right', ref: PAGE };
+        await this._show(section, 'task.md', 'Markdown Preview', where);
       }
     }
 
-    _beside(widget) {
-      return widget && widget.isAttached ? { mode: 'tab-after', ref: widget.id } : null;
+    // Where files of that name are open: in this sitting, or in the one that was restored.
+    _beside(name) {
+      const open = [...this._app.shell.widgets('main')];
+      const last = open.filter(one => one.context?.path?.endsWith(`/${name}`)).pop();
+      return last ? { mode: 'tab-after', ref: last.id } : null;
     }
 
     _show(section, name, factory, options) {
