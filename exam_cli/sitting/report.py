@@ -146,7 +146,9 @@ def _papers(
     files: dict[str, bytes | Path] = {
         f"{RESULT}/{one}": to / one for one in (REPORT, paper, "result.json")
     }
-    files["record/ledger.jsonl"] = archive.ledger_export(events, whole=facts.feedback == "full")
+    # As a receipt does: a model could write hidden rows into its predictions' hash.
+    whole = facts.feedback == "full" and not session.rules.supervised
+    files["record/ledger.jsonl"] = archive.ledger_export(events, whole=whole)
     badges = []
     for path in _receipts(session):
         files[f"record/receipts/{path.name}"] = path
