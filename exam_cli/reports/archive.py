@@ -6,14 +6,12 @@
 from __future__ import annotations
 
 import io
-import os
-import secrets
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO
 
-from exam_cli.files import sync_directory
+from exam_cli.files import appearing
 from exam_cli.grading.intake import Submission
 from exam_cli.session.chain import Event, canonical
 
@@ -56,27 +54,19 @@ def pack(path: Path, models: Mapping[str, Submission], files: Mapping[str, bytes
         models: by the directory of their section.
         files: the rest, by their names in it.
     """
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with draft.open("xb") as stream:
-            with zipfile.ZipFile(stream, "w", strict_timestamps=False) as package:
-                for directory, submission in sorted(models.items()):
-                    for file in submission.files:
-                        with file.path.open("rb") as source:
-                            _add(package, f"{directory}/{file.name}", source, zipfile.ZIP_STORED)
-                for name, content in sorted(files.items()):
-                    with (
-                        io.BytesIO(content)
-                        if isinstance(content, bytes)
-                        else content.open("rb") as source
-                    ):
-                        _add(package, name, source, zipfile.ZIP_DEFLATED)
-            stream.flush()
-            os.fsync(stream.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-    sync_directory(path.parent)
+    with (
+        appearing(path, 0o644) as stream,
+        zipfile.ZipFile(stream, "w", strict_timestamps=False) as package,
+    ):
+        for directory, submission in sorted(models.items()):
+            for file in submission.files:
+                with file.path.open("rb") as source:
+                    _add(package, f"{directory}/{file.name}", source, zipfile.ZIP_STORED)
+        for name, content in sorted(files.items()):
+            with (
+                io.BytesIO(content) if isinstance(content, bytes) else content.open("rb") as source
+            ):
+                _add(package, name, source, zipfile.ZIP_DEFLATED)
 
 
 def _add(package: zipfile.ZipFile, name: str, source: IO[bytes], compression: int) -> None:
