@@ -201,7 +201,7 @@ class PrivateEngine:
 
     def load(self, engine: Engine, image: str) -> None:
         """Copy an image from another engine."""
-        saved = docker.from_env(timeout=300).images.get(image).save(named=True)
+        saved = docker.from_env(timeout=300).images.get(image).save(named=image)
         docker.DockerClient(self.address, timeout=300).images.load(saved)
 
     def kill(self) -> None:
@@ -243,7 +243,7 @@ def test_an_engine_that_is_killed_in_the_middle(
 
     good = models.submission("good_keras", section)
     before = graded(good)
-    assert before.status == "scored"
+    assert before.status == "scored", before.message
     with ThreadPoolExecutor(1) as pool:
         grading = pool.submit(graded, models.submission("sleep_for_ever-keras", section))
         deadline = time.monotonic() + 60
