@@ -8,6 +8,7 @@ again, and removed by the next command that looks.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -75,13 +76,25 @@ def renewed_behind(session: Session, connect: Callable[[], Engine]) -> Iterator[
         renew_behind(session, connect, used)
 
 
+def _fork() -> int:
+    """Fork as `os.fork` does; a Ctrl-C meanwhile waits until it is over.
+
+    Python calls back into itself after a fork, and an interrupt that is raised there is lost.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        return os.fork()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def renew_behind(session: Session, connect: Callable[[], Engine], used: Iterable[str] = ()) -> None:
     """Renew the pool in a process of its own, which nobody waits for and which soon ends.
 
     What fails there costs the next grade its seconds and nothing else.
     """
     try:
-        if os.fork():
+        if _fork():
             return
     except OSError:  # no more processes: warmth can wait, what was used cannot
         leftovers.clear(session, connect())

@@ -45,16 +45,19 @@ def test_each_model_is_graded_when_it_is_saved(road: Road) -> None:
     model = road.workspace / "1-regression" / "model.keras"
     content = model.read_bytes()
     before = len(road.attempts(1))
+    told = []
     with road.start("watch", "--json") as process:
-        assert process.stdout is not None and process.stderr is not None
-        assert process.stderr.readline().startswith("Watching 1-regression, ")
-        told = []
-        for _ in range(2):
-            model.write_bytes(content[:100])
-            model.write_bytes(content)
-            told.append(json.loads(process.stdout.readline()))
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=30) == 130
+        try:
+            assert process.stdout is not None and process.stderr is not None
+            assert process.stderr.readline().startswith("Watching 1-regression, ")
+            for _ in range(2):
+                model.write_bytes(content[:100])
+                model.write_bytes(content)
+                told.append(json.loads(process.stdout.readline()))
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=30) == 130
+        finally:
+            process.kill()  # or a test that has failed would wait for it
     assert [one["verdict"] for one in told] == ["scored", "scored"]
     assert [one["attempt"] for one in told] == [before + 1, before + 2]
     assert len(road.attempts(1)) == before + 2
