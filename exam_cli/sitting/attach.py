@@ -7,7 +7,7 @@ from typing import Literal
 
 from exam_cli.config.edition import load_edition
 from exam_cli.engine.port import ContainerSpec, Engine
-from exam_cli.errors import ExamError, OurFault
+from exam_cli.errors import OurFault
 from exam_cli.images.build import Images, architecture_of, references
 from exam_cli.session.session import Session
 from exam_cli.workspace import compose, pycharm, ssh_config, vscode, written
@@ -15,7 +15,7 @@ from exam_cli.workspace.container import (
     INTERPRETER,
     JUPYTER_PORT,
     SSH_PORT,
-    running,
+    need_running,
     workspace_spec,
 )
 from exam_cli.workspace.door import Door, door, last_door
@@ -73,9 +73,7 @@ def _images(session: Session, engine: Engine) -> Images:
 
 def _spec(session: Session, engine: Engine) -> ContainerSpec:
     """Describe the session's container as it runs."""
-    state = running(engine, session)
-    if state is None:
-        raise ExamError("The workspace container is not running: `exam up` starts it.")
+    state = need_running(engine, session)
     image = _images(session, engine).workspace
     ports = state.ports[JUPYTER_PORT], state.ports[SSH_PORT]
     return workspace_spec(session, image, engine.info(), *ports)
@@ -83,9 +81,7 @@ def _spec(session: Session, engine: Engine) -> ContainerSpec:
 
 def _python(session: Session, engine: Engine) -> str:
     """Return the whole version of the interpreter in the container."""
-    state = running(engine, session)
-    if state is None:
-        raise ExamError("The workspace container is not running: `exam up` starts it.")
+    state = need_running(engine, session)
     told = engine.execute(state.id, [INTERPRETER, "-ISc", _VERSION])
     if told.exit_code:
         raise OurFault(

@@ -9,7 +9,7 @@ from pathlib import Path
 from exam_cli.engine.port import Engine
 from exam_cli.errors import ExamError
 from exam_cli.session.session import Session
-from exam_cli.workspace.container import INTERPRETER, WORKDIR, caller, container_name
+from exam_cli.workspace.container import INTERPRETER, WORKDIR, caller, need_running
 
 _NOTE_AND_RUN = 'echo $$ >"$0"; exec "$@"'
 _END = 'kill -INT "$(cat "$0")"'
@@ -26,9 +26,7 @@ def in_container(session: Session, engine: Engine, command: Sequence[str], direc
 
     Raises `ExamError` when the container is not running.
     """
-    state = engine.state(container_name(session))
-    if state is None or not state.running:
-        raise ExamError("The workspace container is not running: `exam up` starts it.")
+    state = need_running(engine, session)
     where = f"{WORKDIR}/{directory}" if directory != "." else WORKDIR
     note = f"/tmp/.exam-{secrets.token_hex(4)}"
     noted = ["/bin/sh", "-c", _NOTE_AND_RUN, note, *command]

@@ -12,7 +12,7 @@ import urllib.request
 from dataclasses import dataclass
 
 from exam_cli.engine.port import ContainerSpec, ContainerState, Engine, EngineInfo, Limits, Mount
-from exam_cli.errors import OurFault
+from exam_cli.errors import ExamError, OurFault
 from exam_cli.session.session import Session
 from exam_cli.workspace.keys import ensure_keys, keys_of, note_port, noted_port
 from exam_cli.workspace.ports import free_port, some_port
@@ -184,7 +184,7 @@ def _start(engine: Engine, session: Session, spec: ContainerSpec) -> ContainerSt
         started = engine.state(container)
         if started is None:
             raise OurFault("The workspace container vanished while it started: try again.")
-        note_port(session, _port(engine, started, SSH_PORT))
+        note_port(session, published(engine, started, SSH_PORT))
     except BaseException:
         engine.remove(container)
         raise
@@ -207,7 +207,7 @@ def await_jupyter(engine: Engine, state: ContainerState, session: Session) -> Ju
 
     Raises `OurFault` with the container's name when it ends or stays silent.
     """
-    jupyter = Jupyter(_port(engine, state, JUPYTER_PORT), session.token)
+    jupyter = Jupyter(published(engine, state, JUPYTER_PORT), session.token)
     request = urllib.request.Request(
         f"http://127.0.0.1:{jupyter.port}/api/status",
         headers={"Authorization": f"token {session.token}"},
@@ -232,7 +232,7 @@ def await_jupyter(engine: Engine, state: ContainerState, session: Session) -> Ju
 
 def ssh_answers(engine: Engine, state: ContainerState, seconds: float = _SSH_SECONDS) -> bool:
     """Say whether the container's SSH server greets, waiting for it so many seconds."""
-    port = _port(engine, state, SSH_PORT)
+    port = published(engine, state, SSH_PORT)
     deadline = time.monotonic() + seconds
     while True:
         # The engine listens, too, and hangs up when nobody answers inside.
@@ -248,7 +248,8 @@ def ssh_answers(engine: Engine, state: ContainerState, seconds: float = _SSH_SEC
         time.sleep(0.05)
 
 
-def _port(engine: Engine, state: ContainerState, inside: int) -> int:
+def published(engine: Engine, state: ContainerState, inside: int) -> int:
+    """Return where on 127.0.0.1 a container's port is. Raises `OurFault` when it is nowhere."""
     current = engine.state(state.id) or state
     if inside not in current.ports:
         raise OurFault(
@@ -263,15 +264,23 @@ def running(engine: Engine, session: Session) -> ContainerState | None:
     return state if state is not None and state.running else None
 
 
+def need_running(engine: Engine, session: Session) -> ContainerState:
+    """Return a session's workspace container. Raises `ExamError` when it is not running."""
+    state = running(engine, session)
+    if state is None:
+        raise ExamError("The workspace container is not running: `exam up` starts it.")
+    return state
+
+
 def running_jupyter(engine: Engine, session: Session) -> Jupyter | None:
     """Return where a session's Jupyter should answer, or None when its container is not running."""
     state = running(engine, session)
     if state is None:
         return None
-    return Jupyter(_port(engine, state, JUPYTER_PORT), session.token)
+    return Jupyter(published(engine, state, JUPYTER_PORT), session.token)
 
 
 def running_ssh(engine: Engine, session: Session) -> int | None:
     """Return the port of a session's SSH server, or None when its container is not running."""
     state = running(engine, session)
-    return None if state is None else _port(engine, state, SSH_PORT)
+    return None if state is None else published(engine, state, SSH_PORT)

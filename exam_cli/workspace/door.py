@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exam_cli.engine.port import Engine
-from exam_cli.errors import ExamError, OurFault
+from exam_cli.errors import OurFault
 from exam_cli.session.session import Session
 from exam_cli.workspace.container import (
     INTERPRETER,
     SSH_PORT,
     USER,
     WORKDIR,
+    need_running,
     project,
-    running,
-    running_ssh,
+    published,
     ssh_answers,
 )
 from exam_cli.workspace.keys import ensure_keys, keys_of, note_port, noted_port
@@ -102,10 +102,8 @@ def door(engine: Engine, session: Session) -> Door:
 
     Raises `ExamError` when it is not running, `OurFault` when its SSH server is silent.
     """
-    state = running(engine, session)
-    port = running_ssh(engine, session)
-    if state is None or port is None:
-        raise ExamError("The workspace container is not running: `exam up` starts it.")
+    state = need_running(engine, session)
+    port = published(engine, state, SSH_PORT)
     ensure_keys(session)
     note_port(session, port)  # of a container that Compose has started, say
     if not ssh_answers(engine, state, _PATIENCE):
