@@ -18,13 +18,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
 from exam_cli.engine.port import Engine
 from exam_cli.images.build import Images
 from exam_cli.paths import resource
 from exam_cli.session.ledger import Ledger
 from tests.engine.road import Road, candidate
+from tests.pages import opened
 
 pytestmark = pytest.mark.engine
 
@@ -64,26 +65,6 @@ def result(road: Road) -> Path:
 def rows(road: Road, kind: str) -> int:
     with Ledger(road.record() / "ledger.sqlite") as ledger:
         return len(ledger.events(kind))
-
-
-def opened(browser: Browser, path: Path, width: int, shot: str) -> Page:
-    """Open a page as wide as that, hold it to what a page must keep, and keep a picture of it."""
-    page = browser.new_page(viewport={"width": width, "height": 900})
-    said: list[str] = []
-    asked: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(path.as_uri())
-    page.wait_for_load_state("load")
-    assert said == []
-    assert [url for url in asked if not url.startswith("data:")] == [path.as_uri()]
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    broken = "[...document.images].filter(one => !one.complete || !one.naturalWidth).length"
-    assert page.evaluate(broken) == 0
-    if folder := os.environ.get("EXAM_SCREENSHOTS"):
-        page.screenshot(path=Path(folder, f"{shot}-{width}.png"), full_page=True)
-    return page
 
 
 def test_before_the_end_it_is_a_practice_report(road: Road, browser: Browser) -> None:

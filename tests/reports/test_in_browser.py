@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from exam_cli.config.exam import load_exam
 from exam_cli.reports.handbook import handbook, to_html
 from exam_cli.reports.page import page
 from exam_cli.sections.catalog import sections_of
+from tests.pages import opened
 from tests.reports.made import facts, section
 
 
@@ -44,17 +44,6 @@ def test_it_fits_and_nothing_is_amiss(
 ) -> None:
     path = tmp_path / f"{name}.html"
     path.write_text(pages()[name], encoding="utf-8")
-    shown = browser.new_page(viewport={"width": width, "height": 800})
-    said: list[str] = []
-    asked: list[str] = []
-    shown.on("console", lambda message: said.append(message.text))
-    shown.on("pageerror", lambda error: said.append(str(error)))
-    shown.on("request", lambda request: asked.append(request.url))
-    shown.goto(path.as_uri())
-    shown.wait_for_load_state("load")
-    assert said == [] and [one for one in asked if not one.startswith("data:")] == [path.as_uri()]
-    assert shown.evaluate("document.documentElement.scrollWidth") <= width
+    shown = opened(browser, path, width, name)
     assert shown.pdf(prefer_css_page_size=True).startswith(b"%PDF-")
-    if folder := os.environ.get("EXAM_SCREENSHOTS"):
-        shown.screenshot(path=Path(folder, f"{name}-{width}.png"), full_page=True)
     shown.close()
