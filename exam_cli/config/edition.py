@@ -15,6 +15,7 @@ from exam_cli.paths import resource
 DEFAULT_EDITION = "tf2.21"
 
 Architecture = Literal["x86_64", "aarch64"]
+Variant = Literal["cpu", "gpu"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +41,8 @@ class DebianPackages:
 class Edition:
     """One environment: Debian suite, Python, TensorFlow, and the locks beside the file.
 
-    `epoch` is the time, in seconds, that every file in every layer carries.
+    `epoch` is the time, in seconds, that every file in every layer carries. `variant` is not for
+    the file to say: both share it, and the locks of everything but TensorFlow.
     """
 
     edition: str
@@ -51,6 +53,7 @@ class Edition:
     base: Base
     debian: DebianPackages
     epoch: int
+    variant: Variant = "cpu"
 
     @property
     def directory(self) -> Path:
@@ -59,6 +62,8 @@ class Edition:
 
     def lock(self, layer: str, architecture: Architecture) -> Path:
         """Return a lock: `layer` is tools, tensorflow, workspace or debian."""
+        if layer == "tensorflow" and self.variant != "cpu":
+            layer = f"tensorflow-{self.variant}"
         return self.directory / f"{layer}.{architecture}.lock"
 
     def fingerprint(self, architecture: Architecture) -> str:
@@ -92,10 +97,10 @@ def jupyter() -> list[Path]:
     return sorted(one for one in found if one.is_file() and "__pycache__" not in one.parts)
 
 
-def load_edition(name: str) -> Edition:
-    """Return an edition by name. Raises `UsageError` naming those that exist."""
+def load_edition(name: str, variant: str = "cpu") -> Edition:
+    """Return an edition by name, in one variant. Raises `UsageError` naming those that exist."""
     files = resource("images", "editions").glob("*/edition.yaml")
     there = {path.parent.name: path for path in files}
     if name not in there:
         raise UsageError(f"There is no edition {name!r}: choose one of {', '.join(sorted(there))}.")
-    return load(there[name], Edition)
+    return load(there[name], Edition, variant=variant)

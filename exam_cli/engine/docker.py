@@ -43,6 +43,11 @@ _CAPS = {
 # The words of a list of containers for what `ContainerState` calls running, and for what has ended.
 _RUNNING = ("running", "paused", "restarting")
 _ENDED = ("exited", "dead", "removing")
+# What an image says of its containers. Builders differ in what else they note down.
+_CONFIGURATION = (
+    *("Cmd", "Entrypoint", "Env", "ExposedPorts", "Healthcheck", "Labels", "OnBuild", "Shell"),
+    *("StopSignal", "User", "Volumes", "WorkingDir"),
+)
 _VANISHED = "A container vanished while it was in use: try again."
 _NO_ENGINE = (
     "No container engine answers: run `exam doctor --fix` as root to install and start one, or "
@@ -429,7 +434,15 @@ def _image_info(raw: Mapping[str, Any]) -> ImageInfo:
         size=raw["Size"],
         layers=tuple(raw["RootFS"].get("Layers") or ()),
         labels=raw["Config"].get("Labels") or {},
+        config=_configuration(raw),
     )
+
+
+def _configuration(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what decides how an image's containers start."""
+    said = {name: raw["Config"].get(name) for name in _CONFIGURATION}
+    said |= {name: raw.get(name) for name in ("Architecture", "Os", "Variant")}
+    return {name: value for name, value in said.items() if value}
 
 
 def _listed(raw: Mapping[str, Any]) -> Listed:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Literal, Protocol, Self
+from typing import IO, Any, Literal, Protocol, Self
 
 Stream = Literal["stdout", "stderr"]
 
@@ -113,13 +115,27 @@ class ContainerState:
 
 @dataclass(frozen=True)
 class ImageInfo:
-    """An image on this engine: its id, unpacked size in bytes, layers' diff ids, bottom first."""
+    """An image on this engine: its id, unpacked size in bytes, layers' diff ids, bottom first.
+
+    `config` says how its containers start, without times and without what is empty.
+    """
 
     id: str
     tags: Sequence[str]
     size: int
     layers: Sequence[str]
     labels: Mapping[str, str]
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """The environment digest: sha256 of the layers and the configuration.
+
+        The same for every build of the same content. The `id` is not: it holds a creation time.
+        """
+        content = {"config": self.config, "layers": list(self.layers)}
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+        return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ def architecture_of(engine: Engine) -> Architecture:
 
 def references(edition: Edition, architecture: Architecture) -> Images:
     """Return the names that an edition's images have: they change when their content would."""
-    tag = f"{edition.edition}-cpu-{edition.fingerprint(architecture)[:12]}"
+    tag = f"{edition.edition}-{edition.variant}-{edition.fingerprint(architecture)[:12]}"
     return Images(f"exam-grader:{tag}", f"exam-workspace:{tag}")
 
 

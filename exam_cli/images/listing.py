@@ -50,7 +50,7 @@ def listing(engine: Engine) -> list[EditionStatus]:
         found.append(
             EditionStatus(
                 edition.edition,
-                "cpu",
+                edition.variant,
                 edition.fingerprint(architecture),
                 {"grader": names.grader, "workspace": names.workspace},
                 present(engine, names),
