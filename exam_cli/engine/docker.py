@@ -16,6 +16,7 @@ from docker.types import Healthcheck, LogConfig, Mount, Ulimit
 
 from exam_cli.engine import docker_client
 from exam_cli.engine.docker_channel import DockerChannel
+from exam_cli.engine.docker_events import KINDS, DockerEvents
 from exam_cli.engine.port import (
     HEALTH_SECONDS,
     Channel,
@@ -23,6 +24,7 @@ from exam_cli.engine.port import (
     ContainerSpec,
     ContainerState,
     EngineInfo,
+    Events,
     Executed,
     ImageInfo,
     Limits,
@@ -333,10 +335,15 @@ class DockerEngine:
 
     def find(self, labels: Mapping[str, str]) -> list[Listed]:
         """Return all containers, stopped ones too, that carry all of these labels."""
-        wanted = [f"{name}={value}" if value else name for name, value in labels.items()]
         with _translated("list its containers"):
-            found = self._api.containers(all=True, filters={"label": wanted})
+            found = self._api.containers(all=True, filters={"label": _wanted(labels)})
         return [_listed(one) for one in found]
+
+    def listen(self, labels: Mapping[str, str]) -> Events:
+        """Listen to what happens to the containers that carry all of these labels."""
+        wanted = {"type": "container", "event": list(KINDS), "label": _wanted(labels)}
+        with _translated("tell what happens"):
+            return DockerEvents(self._api.events(filters=wanted, decode=True))
 
     def stop(self, container: str, grace_seconds: int = 10) -> None:
         """Ask a container to end, then end it. Harmless when it is gone."""
@@ -398,6 +405,10 @@ class DockerEngine:
         """Remove a named volume. Harmless when it is gone."""
         with contextlib.suppress(NotFound), _translated("remove a volume"):
             self._api.remove_volume(name, force=True)
+
+
+def _wanted(labels: Mapping[str, str]) -> list[str]:
+    return [f"{name}={value}" if value else name for name, value in labels.items()]
 
 
 def _cpu_time(cpus: float) -> dict[str, int]:

@@ -16,11 +16,12 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, Literal, Self
 
 from exam_cli.engine.port import (
     Channel,
@@ -28,6 +29,8 @@ from exam_cli.engine.port import (
     ContainerSpec,
     ContainerState,
     EngineInfo,
+    Event,
+    Events,
     Executed,
     ImageInfo,
     Listed,
@@ -72,6 +75,22 @@ class _Container:
 
 
 @dataclass
+class _Listener:
+    """Keeps what happens, until it is taken."""
+
+    labels: Mapping[str, str]
+    kept: deque[Event] = field(default_factory=deque)
+
+    def take(self) -> list[Event]:
+        """Return what has happened since the last call."""
+        return [self.kept.popleft() for _ in range(len(self.kept))]
+
+    def close(self) -> None:
+        """Hear nothing more."""
+        self.labels = {"exam.nobody": "listens"}
+
+
+@dataclass
 class FakeEngine:
     """A `Engine` of plain processes.
 
@@ -91,6 +110,7 @@ class FakeEngine:
     _containers: dict[str, _Container] = field(default_factory=dict)
     _ids: Iterator[int] = field(default_factory=itertools.count)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _listeners: list[_Listener] = field(default_factory=list)
 
     def _answer(self) -> None:
         if not self.reachable:
@@ -180,6 +200,7 @@ class FakeEngine:
             raise OurFault(f"The engine could not start a container: {error}") from error
         if found.channel:
             found.channel.connect(found.process)
+        self._happened("start", found)
 
     def rename(self, container: str, name: str) -> bool:
         """Give a container another name; False when it is gone, or has that name already."""
@@ -189,6 +210,7 @@ class FakeEngine:
             if found is None or self._find(name) is not None:
                 return False
             found.spec = replace(found.spec, name=name)
+        self._happened("rename", found)
         return True
 
     def limit_memory(self, container: str, memory_bytes: int) -> None:
@@ -228,11 +250,22 @@ class FakeEngine:
         return [
             _listed(container)
             for container in list(self._containers.values())
-            if all(
-                name in container.spec.labels and value in ("", container.spec.labels[name])
-                for name, value in labels.items()
-            )
+            if _carries(container.spec.labels, labels)
         ]
+
+    def listen(self, labels: Mapping[str, str]) -> Events:
+        """Listen to what is done to containers; that one ends by itself is not noticed."""
+        self._answer()
+        listener = _Listener(labels)
+        self._listeners.append(listener)
+        return listener
+
+    def _happened(self, kind: Literal["start", "rename", "die"], container: _Container) -> None:
+        spec = container.spec
+        event = Event(kind, container.id, spec.name or "", spec.labels)
+        for listener in self._listeners:
+            if _carries(spec.labels, listener.labels):
+                listener.kept.append(event)
 
     def stop(self, container: str, grace_seconds: int = 10) -> None:
         """Ask the process to end, then end it."""
@@ -251,7 +284,8 @@ class FakeEngine:
         found = self._find(container)
         if found:
             _kill(found)
-            self._containers.pop(found.id, None)
+            if self._containers.pop(found.id, None) and found.process is not None:
+                self._happened("die", found)
 
     def put(self, container: str, directory: str, tar: bytes) -> None:
         """Take no notice: a plain process has no root of its own."""
@@ -302,6 +336,10 @@ class FakeEngine:
         if found is None:
             raise OurFault("A container vanished while it was in use: try again.")
         return found
+
+
+def _carries(labels: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
+    return all(name in labels and value in ("", labels[name]) for name, value in wanted.items())
 
 
 def _image(reference: str) -> ImageInfo:

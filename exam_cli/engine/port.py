@@ -181,6 +181,16 @@ class EngineInfo:
 
 
 @dataclass(frozen=True)
+class Event:
+    """What happened to a container: it was started, was given another name, or ended."""
+
+    kind: Literal["start", "rename", "die"]
+    container: str
+    name: str
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Executed:
     """What a command that ran inside a container left behind."""
 
@@ -215,6 +225,19 @@ class Channel(Protocol):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None: ...
+
+
+class Events(Protocol):
+    """What happens on an engine, from the moment that this was asked for."""
+
+    def take(self) -> list[Event]:
+        """Return what has happened since the last call, oldest first. Never waits, never raises.
+
+        Once the engine has gone, nothing happens any more.
+        """
+
+    def close(self) -> None:
+        """Stop listening."""
 
 
 class Engine(Protocol):
@@ -288,6 +311,9 @@ class Engine(Protocol):
 
         An empty value stands for any. It is one question, however many containers there are.
         """
+
+    def listen(self, labels: Mapping[str, str]) -> Events:
+        """Listen to what happens to the containers that carry all of these labels."""
 
     def stop(self, container: str, grace_seconds: int = 10) -> None:
         """Ask a container to end, then end it. Harmless when it is gone."""

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self
 
 from exam_cli.engine.port import Channel, ContainerSpec, ContainerState, Engine
-from exam_cli.errors import OurFault
-from exam_cli.grading.environment import CPUS
+from exam_cli.grading.courtesy import BRISK_SECONDS, LOOK_SECONDS, Courtesy, courtesy
 from exam_cli.wire import Frame, FrameDecoder
 
 _PRINTED_KEPT = 64 << 10
 _PRINTED_LIMIT = 16 << 20
 _ENDING_SECONDS = 10.0
-_BRISK_SECONDS = 2.0
 
 
 class PrintedTooMuch(Exception):
@@ -72,43 +71,42 @@ class Box:
         Args:
             max_body: bytes of body that are accepted.
             seconds: how long to wait for the whole frame.
-            fair: whether a program that is not brisk goes on behind all others and with half of the
-                machine, so that a grade beside it hardly feels it, whatever this one is up to.
+            fair: whether a program that is not brisk keeps out of the way of the grades beside it,
+                whatever it is up to (see `courtesy.py`); seconds that it has to stand still for
+                them do not count.
 
         Raises `TimeoutError`, `FrameError`, `PrintedTooMuch`.
         """
-        started = time.monotonic()
-        deadline = started + seconds
-        brisk_until = started + _BRISK_SECONDS if fair else deadline
         decoder = FrameDecoder(max_body)
         frame = decoder.feed(self._rest)
         self._rest = b""
-        while frame is None:
-            now = time.monotonic()
-            if now >= deadline:
-                raise TimeoutError(f"no answer within {seconds:.0f} s")
-            if now >= brisk_until:
-                brisk_until = deadline
-                self._stand_back()
-            try:
-                piece = self._channel.receive(max(0.0, min(brisk_until, deadline) - now))
-            except TimeoutError:
-                continue
-            if piece is None:
-                return None
-            stream, data = piece
-            if stream == "stdout":
-                frame = decoder.feed(data)
-            else:
-                self._keep(data)
+        with contextlib.ExitStack() as until_then:
+            started = time.monotonic()
+            brisk_until = started + BRISK_SECONDS if fair else math.inf
+            manners: Courtesy | None = None
+            while frame is None:
+                now = time.monotonic()
+                if now >= brisk_until:
+                    brisk_until = math.inf
+                    manners = until_then.enter_context(courtesy(self._engine, self.container))
+                held = 0.0 if manners is None else manners.attend()
+                left = started + seconds + held - now
+                if left <= 0:
+                    raise TimeoutError(f"no answer within {seconds:.0f} s")
+                left = min(left, brisk_until - now, math.inf if manners is None else LOOK_SECONDS)
+                try:
+                    piece = self._channel.receive(left)
+                except TimeoutError:
+                    continue
+                if piece is None:
+                    return None
+                stream, data = piece
+                if stream == "stdout":
+                    frame = decoder.feed(data)
+                else:
+                    self._keep(data)
         self._rest = decoder.rest
         return frame
-
-    def _stand_back(self) -> None:
-        """Have the container go on behind all others, with half of the machine's cores at most."""
-        with contextlib.suppress(OurFault):  # it has ended, or its runtime knows no such change
-            cores = min(CPUS, max(1.0, self._engine.info().cpus / 2))
-            self._engine.put_behind(self.container, cores)
 
     def linger(self, seconds: float) -> None:
         """Take what was printed before the answer and comes after it, for the streams are two."""

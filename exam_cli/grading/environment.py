@@ -12,6 +12,10 @@ from exam_cli.grading.seccomp import profile
 _PROGRAMS = "/opt/exam/programs"
 _NOBODY = "65534:65534"
 CPUS = 2.0
+# How the containers that wait for a request are told from those that have one: both bear the label,
+# and who takes one gives it a name that begins so.
+WAITING = "exam.warm"
+CLAIMED = "exam-claimed-"
 _PROCESSES = 128
 _OPEN_FILES = 1024
 # What would let the same model answer otherwise the next time, or on another machine: the order of

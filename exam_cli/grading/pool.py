@@ -13,20 +13,18 @@ from dataclasses import replace
 
 from exam_cli.engine.port import ContainerSpec, Listed
 from exam_cli.grading.box import Box
-from exam_cli.grading.environment import Environment, Needs
+from exam_cli.grading.environment import CLAIMED, WAITING, Environment, Needs
 
-WAITING = "exam.warm"  # label: what a claimant must find unchanged, see `_token`
 _BORN = "exam.born"
 _MEMORY = "exam.memory"  # label: its cap in bytes, until it is claimed
 _DISK = "exam.disk"  # label: its memory disk in bytes
-_CLAIMED = "exam-claimed-"
 _OLD_SECONDS = 12 * 3600.0
 _PROGRAMS = ("predictor", "scorer")
 
 
 def is_waiting(state: Listed) -> bool:
     """Say whether a container waits in a pool: it was made for one and nobody has claimed it."""
-    return WAITING in state.labels and not state.name.startswith(_CLAIMED)
+    return WAITING in state.labels and not state.name.startswith(CLAIMED)
 
 
 def claim(environment: Environment, program: str, needs: Needs) -> Box | None:
@@ -81,13 +79,13 @@ def drain(environment: Environment) -> None:
 
 def _claimed(environment: Environment, state: Listed) -> bool:
     """Say whether the caller, and nobody else, has got this container."""
-    return environment.engine.rename(state.id, f"{_CLAIMED}{state.id[:12]}")
+    return environment.engine.rename(state.id, f"{CLAIMED}{state.id[:12]}")
 
 
 def _spec(environment: Environment, program: str, needs: Needs) -> ContainerSpec:
     spec = environment.container(program, needs, "--warm")
     labels = {
-        WAITING: _token(environment),
+        WAITING: _token(environment),  # what a claimant must find unchanged
         _BORN: str(int(time.time())),
         _MEMORY: str(needs.memory_bytes),
         _DISK: str(needs.tmpfs_bytes),

@@ -290,6 +290,30 @@ def test_a_running_container_can_be_put_behind_others(bench: Bench) -> None:
         bench.engine.put_behind("exam-nobody", 0.5)
 
 
+def test_what_happens_to_containers_is_heard(bench: Bench) -> None:
+    label = {"exam.heard": uuid.uuid4().hex}
+    events = bench.engine.listen(label)
+    try:
+        bench.start("sleep 60")  # bears another label
+        container = bench.create("sleep 60", labels=label)
+        bench.engine.start(container)
+        name = f"exam-claimed-{container[:12]}"
+        assert bench.engine.rename(container, name)
+        bench.engine.remove(container)
+        heard, deadline = [], time.monotonic() + PATIENCE
+        while len(heard) < 3 and time.monotonic() < deadline:
+            heard += events.take()
+            time.sleep(0.01)
+    finally:
+        events.close()
+    assert [one.kind for one in heard] == ["start", "rename", "die"]
+    assert {one.container for one in heard} == {container}
+    assert [one.name for one in heard[1:]] == [name, name]
+    assert all(label.items() <= one.labels.items() for one in heard)
+    bench.engine.start(bench.create("sleep 60", labels=label))
+    assert events.take() == []
+
+
 def test_removing_a_running_container_ends_its_streams(bench: Bench) -> None:
     container, channel = bench.talk("echo up; exec sleep 60")
     with channel:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
@@ -20,9 +20,9 @@ import pytest
 from exam_cli.config.edition import programs
 from exam_cli.config.section import Section
 from exam_cli.engine.fake import FakeEngine
-from exam_cli.engine.port import ContainerSpec
-from exam_cli.grading import box, predictor, scorer
-from exam_cli.grading.environment import Environment
+from exam_cli.engine.port import ContainerSpec, Events
+from exam_cli.grading import box, courtesy, predictor, scorer
+from exam_cli.grading.environment import CLAIMED, Environment
 from exam_cli.grading.grade import check, grade
 from exam_cli.grading.intake import Submission, take
 from exam_cli.grading.served import Server, Serving
@@ -731,7 +731,7 @@ def test_once_stopped_nothing_is_begun(hall: Hall) -> None:
 def test_a_model_that_is_not_brisk_goes_on_behind_others_with_half_of_the_machine(
     seconds: float, cores: float, hall: Hall, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(box, "_BRISK_SECONDS", 0.3)
+    monkeypatch.setattr(box, "BRISK_SECONDS", 0.3)
     found: list[float] = []
 
     def noted(container: str, cpus: float) -> None:
@@ -741,3 +741,30 @@ def test_a_model_that_is_not_brisk_goes_on_behind_others_with_half_of_the_machin
     program = f"ready(); time.sleep({seconds}); predictions(inputs()[:, :1])"
     assert hall.grade(program).status == "scored"
     assert found == ([] if cores == 2.0 else [cores])
+
+
+def test_a_slow_model_stands_still_for_a_brisk_one_and_is_given_the_time_back(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes longer than its limit, but a neighbour was brisk for most of it."""
+    monkeypatch.setattr(box, "BRISK_SECONDS", 0.1)
+    monkeypatch.setattr(courtesy, "_MOST_HELD", 1.0)
+    caps: list[float] = []
+    beside: list[str] = []
+    listen, role = hall.engine.listen, "predictor"
+
+    def neighbour_comes(labels: Mapping[str, str]) -> Events:
+        events = listen(labels)
+        (one, *_) = (spec for spec in hall.engine.created if spec.labels["exam.role"] == role)
+        beside.append(hall.engine.create(replace(one, name=f"{CLAIMED}other")))
+        hall.engine.start(beside[0])
+        return events
+
+    hall.hurry()
+    slow = "ready(); time.sleep(1.5); predictions(inputs()[:, :1])"
+    assert hall.grade(slow).reason == "timeout"
+    monkeypatch.setattr(hall.engine, "put_behind", lambda container, cpus: caps.append(cpus))
+    monkeypatch.setattr(hall.engine, "listen", neighbour_comes)
+    assert hall.grade(slow).status == "scored"
+    hall.engine.remove(beside[0])
+    assert caps == [1.0, 0.02, 1.0], "behind others, still, and free to end"
