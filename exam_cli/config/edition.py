@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 
+from exam_cli.config.edition_check import faults_of
 from exam_cli.config.load import load
-from exam_cli.config.values import Like
+from exam_cli.config.suites import RELEASES, Release, Suite
+from exam_cli.config.values import Bounds, Fault, Length, Like
 from exam_cli.errors import UsageError
 from exam_cli.paths import resource
 
@@ -42,18 +45,27 @@ class Edition:
     """One environment: Debian suite, Python, TensorFlow, and the locks beside the file.
 
     `epoch` is the time, in seconds, that every file in every layer carries. `variant` is not for
-    the file to say: both share it, and the locks of everything but TensorFlow.
+    the file to say: both share it, and the locks of everything but TensorFlow. `from_source` names
+    packages of which there are no wheels: the image's build makes them from the source that the
+    lock names.
     """
 
     edition: str
-    suite: str
+    suite: Suite
     python: str
     tensorflow: str
     keras: str
     base: Base
     debian: DebianPackages
-    epoch: int
+    epoch: Annotated[int, Bounds(least=0)]
+    architectures: Annotated[tuple[Architecture, ...], Length(1)] = ("x86_64", "aarch64")
+    from_source: tuple[str, ...] = ()
     variant: Variant = "cpu"
+
+    @property
+    def release(self) -> Release:
+        """What the suite brings."""
+        return RELEASES[self.suite]
 
     @property
     def directory(self) -> Path:
@@ -97,10 +109,28 @@ def jupyter() -> list[Path]:
     return sorted(one for one in found if one.is_file() and "__pycache__" not in one.parts)
 
 
-def load_edition(name: str, variant: str = "cpu") -> Edition:
-    """Return an edition by name, in one variant. Raises `UsageError` naming those that exist."""
+def edition_names() -> list[str]:
+    """Return the names of the editions that there are."""
     files = resource("images", "editions").glob("*/edition.yaml")
-    there = {path.parent.name: path for path in files}
-    if name not in there:
-        raise UsageError(f"There is no edition {name!r}: choose one of {', '.join(sorted(there))}.")
-    return load(there[name], Edition, variant=variant)
+    return sorted(path.parent.name for path in files)
+
+
+def editions() -> list[Edition]:
+    """Return all editions. Raises as `load_edition` does."""
+    return [load_edition(name) for name in edition_names()]
+
+
+def load_edition(name: str, variant: str = "cpu", locked: bool = True) -> Edition:
+    """Return an edition by name, in one variant; `locked` says whether its locks must be there.
+
+    Raises `UsageError` naming those that exist, `ExamError` with all that is wrong in its file.
+    """
+    names = edition_names()
+    if name not in names:
+        raise UsageError(f"There is no edition {name!r}: choose one of {', '.join(names)}.")
+    folder = resource("images", "editions", name)
+
+    def also(content: Mapping[Any, Any]) -> Iterator[Fault]:
+        return faults_of(content, folder, get_args(Architecture), locked)
+
+    return load(folder / "edition.yaml", Edition, also, variant=variant)
