@@ -65,6 +65,4 @@ def _faults_of_locks(
     for number, name in enumerate(names if isinstance(names, list) else ()):
         pinned = re.compile(rf"^{re.escape(str(name))}==", re.MULTILINE)
         if len(texts) == len(_LAYERS) and not any(map(pinned.search, texts.values())):
-            yield Fault(
-                ("from_source", number), f"is {name}, which no lock for {architecture} has"
-            )
+            yield Fault(("from_source", number), f"is {name}, which no lock for {architecture} has")

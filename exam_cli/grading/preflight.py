@@ -34,9 +34,7 @@ _VERSION = re.compile(
 )
 
 
-def saved_with(
-    submission: Submission, section: Section, keras: str | None = None
-) -> str | None:
+def saved_with(submission: Submission, section: Section, keras: str | None = None) -> str | None:
     """Check a snapshot's outside; return the Keras version that saved it, if the file tells.
 
     `keras` is the version that will load it. One without a `.keras` format of its own writes, and
