@@ -6,16 +6,14 @@ import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import cast, get_args
 
-from exam_cli.config.edition import Architecture, Edition
+from exam_cli.config.edition import Architecture, Edition, Role
 from exam_cli.engine.port import Engine, ImageInfo
 from exam_cli.errors import DiskFull, ExamError, OurFault
 from exam_cli.files import free_bytes, locked
 from exam_cli.paths import cache_dir
 from exam_cli.progress import Progress
-
-Role = Literal["grader", "workspace"]
 
 _BUILD_SECONDS = 3600.0
 _BYTES_NEEDED = 8 << 30  # wheels, build stages and both images of one edition
