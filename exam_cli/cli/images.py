@@ -55,6 +55,7 @@ def lock(edition: str) -> None:
     from exam_cli.config.edition import load_edition
     from exam_cli.images.lock import write_locks
 
+    wanted = load_edition(edition, locked=False)
     with showing_progress() as progress:
-        for path in write_locks(load_edition(edition), connect(), progress):
+        for path in write_locks(wanted, connect(), progress):
             show(str(path))

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
 
 from exam_cli.config.problems import Problem, duplicate_keys, line_of, problem_of, sentence
-from exam_cli.config.values import Faulty, made
+from exam_cli.config.values import Fault, Faulty, made
 from exam_cli.errors import ExamError
 
 T = TypeVar("T")
+Look = Callable[[Mapping[Any, Any]], Iterable[Fault]]
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def load(path: Path, kind: type[T], **given: object) -> T:
+def load(path: Path, kind: type[T], also: Look | None = None, **given: object) -> T:
     """Return the file at `path` as a dataclass `kind`; `given` are fields that no file may state.
 
+    `also` is asked for faults beyond those of the fields by themselves, whatever these are.
     Raises `ExamError` that lists every problem with its line and what to do about it.
     """
     text = _text(path)
     root, content = _parsed(path, text)
     problems = duplicate_keys(root)
+    problems += [problem_of(fault, root) for fault in (also(content) if also else ())]
     for name in given:
         if name in content:
             text = f"`{name}` is not for files to say: drop it"

@@ -53,16 +53,18 @@ cd /tmp/groups && tar -cf - .
 
 
 def host_mirror(suite: str) -> str | None:
-    """Return the mirror that this machine's own apt uses for a suite; None without one."""
+    """Return the mirror that this machine's own apt uses for a suite; None without one.
+
+    Debian keeps its releases at one address, so a mirror of another one will do.
+    """
     if shutil.which("apt-get") is None:
         return None
-    line = ["apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME) $(COMPONENT)"]
+    line = ["apt-get", "indextargets", "--format", "$(REPO_URI) $(COMPONENT) $(LABEL) $(CODENAME)"]
     done = subprocess.run(line, capture_output=True, text=True, check=False)
-    for target in done.stdout.splitlines():
-        fields = target.split()
-        if fields[1:] == [suite, "main"]:
-            return fields[0]
-    return None
+    targets = [target.split() for target in done.stdout.splitlines()]
+    mirrors = [fields for fields in targets if fields[1:3] == ["main", "Debian"]]
+    own = [fields for fields in mirrors if fields[3:] == [suite]]
+    return next((fields[0] for fields in own or mirrors), None)
 
 
 def fetch_closures(

@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 from exam_cli.errors import ExamError
-from exam_cli.fetch.lockfile import Pin
+from exam_cli.fetch.lockfile import Pin, sha256_of
 
 # Hooks as PEP 517 defines them; `__legacy__` is the name for archives without a pyproject.toml.
 _STAND_IN = """
@@ -29,6 +29,15 @@ def prepare_metadata_for_build_wheel(directory, config_settings=None):
 
 __legacy__ = sys.modules[__name__]
 """
+
+
+def kept_sdist(pin: Pin, directory: Path) -> Path:
+    """Return a source distribution from `directory`, downloaded if it is not there."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for path in directory.glob(f"*-{pin.version}.*"):
+        if path.is_file() and sha256_of(path) in pin.hashes:
+            return path
+    return fetch_sdist(pin, directory)
 
 
 def fetch_sdist(pin: Pin, directory: Path) -> Path:

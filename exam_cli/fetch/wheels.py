@@ -17,13 +17,16 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+from packaging.version import Version
+
 from exam_cli.config.edition import Architecture
 from exam_cli.errors import DiskFull, ExamError
-from exam_cli.fetch.lockfile import Pin, normal_name, sha256_of
+from exam_cli.fetch.lockfile import Pin, sha256_of
+from exam_cli.fetch.targets import BOOKWORM, Target
 from exam_cli.files import locked
 from exam_cli.progress import Progress
 
-_GLIBC_MINOR = 36  # bookworm's; newer suites only add tags
 _PARALLEL = 4
 _BATCH = 12
 _LOCK_SECONDS = 3600.0
@@ -31,22 +34,23 @@ _SCRATCH = "arriving-"
 _LARGE = ("tensorflow", "nvidia", "jaxlib", "triton")
 
 
-def platform_tags(architecture: Architecture, glibc_minor: int = _GLIBC_MINOR) -> list[str]:
-    """Return the wheel tags that a Debian of that C library can install (PEP 600)."""
-    tags = [f"manylinux_2_{minor}_{architecture}" for minor in range(glibc_minor, 4, -1)]
-    legacy = ("manylinux2014", "manylinux2010", "manylinux1")
-    return [*tags, *(f"{name}_{architecture}" for name in legacy)]
+def _find(directory: Path, pins: Iterable[Pin], target: Target) -> dict[Pin, Path]:
+    """Return the files of `directory` that are what the pins say, by hash, and run there.
 
-
-def _find(directory: Path, pins: Iterable[Pin]) -> dict[Pin, Path]:
-    """Return the files of `directory` that are what the pins say, by hash."""
-    by_key: dict[tuple[str, str], list[Path]] = {}
+    A lock names the wheels of every Python and platform, and the cache serves all editions.
+    """
+    by_key: dict[tuple[str, Version], list[Path]] = {}
+    tags = target.tags()
     for path in directory.glob("*.whl"):
-        name, version, *_ = path.name.split("-")
-        by_key.setdefault((normal_name(name), version), []).append(path)
+        try:
+            name, version, _, made_for = parse_wheel_filename(path.name)
+        except InvalidWheelFilename:
+            continue
+        if tags & made_for:
+            by_key.setdefault((name, version), []).append(path)
     found = {}
     for pin in pins:
-        for path in by_key.get((pin.name, pin.version), ()):
+        for path in by_key.get((pin.name, Version(pin.version)), ()):
             if sha256_of(path) in pin.hashes:
                 found[pin] = path
             else:
@@ -67,6 +71,7 @@ def fetch_wheels(
     architecture: Architecture,
     python: str,
     progress: Progress,
+    glibc_minor: int = BOOKWORM,
 ) -> list[Path]:
     """Return one wheel a pin, from `directory`, downloading those that are not there.
 
@@ -76,21 +81,23 @@ def fetch_wheels(
         architecture: of the machine that will run the wheels.
         python: its version, such as "3.11".
         progress: told how many wheels are there.
+        glibc_minor: of its C library 2.x.
 
     Raises `ExamError` when a download fails, `DiskFull` when the disk is full.
     """
+    target = Target(architecture, python, glibc_minor)
     directory.mkdir(parents=True, exist_ok=True)
     progress.step("Wheels", len(pins))
-    found = _find(directory, pins)
+    found = _find(directory, pins, target)
     if len(found) < len(set(pins)):
         with locked(directory / "lock", _LOCK_SECONDS):
             _salvage(directory)
-            found = _find(directory, pins)
+            found = _find(directory, pins, target)
             progress.advance(len(found))
             missing = [pin for pin in pins if pin not in found]
             if missing:
-                _download(missing, directory, architecture, python, progress, len(found))
-            found |= _find(directory, missing)
+                _download(missing, directory, target, progress, len(found))
+            found |= _find(directory, missing, target)
     progress.advance(len(found))
     lost = [pin for pin in pins if pin not in found]
     if lost:
@@ -130,8 +137,7 @@ def _keep_whole(scratch: Path, directory: Path) -> int:
 def _download(
     pins: Sequence[Pin],
     directory: Path,
-    architecture: Architecture,
-    python: str,
+    target: Target,
     progress: Progress,
     already: int,
 ) -> None:
@@ -146,7 +152,7 @@ def _download(
                 batch = waiting.pop(0)
                 own = scratch / batch[0].name
                 own.mkdir()
-                running.append((batch, own, _pip(batch, own, directory, architecture, python)))
+                running.append((batch, own, _pip(batch, own, directory, target)))
             time.sleep(0.1)
             partly = sum(_keep_whole(own, directory) for _, own, _ in running)
             for one in list(running):
@@ -167,16 +173,15 @@ def _download(
 
 
 def _pip(
-    batch: Sequence[Pin], scratch: Path, directory: Path, architecture: Architecture, python: str
+    batch: Sequence[Pin], scratch: Path, directory: Path, target: Target
 ) -> subprocess.Popen[str]:
     requirements = scratch / f"{batch[0].name}.txt"
     requirements.write_text("\n".join(pin.requirement() for pin in batch) + "\n")
-    tag = python.replace(".", "")
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
     command += ["--no-deps", "--require-hashes", "--only-binary=:all:", "--no-input"]
-    command += [f"--python-version={python}", "--implementation=cp", f"--dest={directory}"]
-    command += [f"--abi={abi}" for abi in (f"cp{tag}", "abi3", "none")]
-    command += [f"--platform={name}" for name in platform_tags(architecture)]
+    command += [f"--python-version={target.python}", "--implementation=cp", f"--dest={directory}"]
+    command += [f"--abi={abi}" for abi in (target.abi, "abi3", "none")]
+    command += [f"--platform={name}" for name in target.platforms()]
     command += ["--requirement", str(requirements)]
     return subprocess.Popen(
         command,

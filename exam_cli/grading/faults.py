@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from exam_cli.config.edition import editions
 from exam_cli.config.section import InputForm, Section
 from exam_cli.engine.port import ContainerState
-from exam_cli.errors import OurFault
+from exam_cli.errors import ExamError, OurFault
 from exam_cli.grading import shapes
 from exam_cli.grading.environment import Environment
 from exam_cli.grading.preflight import version_text
@@ -159,12 +161,23 @@ def _load_failed(
 
 
 def _mismatch(what: str, saved: str, here: str, environment: Environment) -> Rejection:
+    made_for = _edition_with(what, saved)
     return Rejection(
         "version_mismatch",
         f"The model was saved by {what} {saved} and does not load in this edition's {what} {here}: "
         "where it was trained, run `pip install "
-        f"tensorflow=={environment.tensorflow} keras=={environment.keras}`, train and save again.",
+        f"tensorflow=={environment.tensorflow} keras=={environment.keras}`, train and save again."
+        + (f" It looks made for the edition {made_for}." if made_for else ""),
     )
+
+
+def _edition_with(what: str, version: str) -> str:
+    """Return the name of the edition that has this Keras or TensorFlow, "" where none has."""
+    with contextlib.suppress(ExamError):  # a faulty file of another edition is none of ours
+        for one in editions():
+            if version == (one.keras if what == "Keras" else one.tensorflow):
+                return one.edition
+    return ""
 
 
 def _wrong_input(

@@ -52,7 +52,7 @@ def grade(
     """
 
     def value(run: PredictorRun, verdict: Verdict) -> Verdict:
-        version = saved_with(submission, section)
+        version = saved_with(submission, section, environment.keras)
         assert data.labels is not None, "only sets with labels are graded on"
         served = None
         if serving is not None:
@@ -92,7 +92,7 @@ def check(
     """
 
     def fit(run: PredictorRun, verdict: Verdict) -> Verdict:
-        version = saved_with(submission, section)
+        version = saved_with(submission, section, environment.keras)
         predictions = predict(submission, version, section, sample, environment, run, others)
         numbers = struct.unpack(f"<{len(predictions.data) // 4}f", predictions.data)
         bad = sum(not math.isfinite(number) for number in numbers)

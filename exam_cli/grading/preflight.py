@@ -6,11 +6,14 @@ that needs a real parser (HDF5, protocol buffers) waits for the predictor's cont
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import stat
 import zipfile
 from pathlib import Path
+
+from packaging.version import InvalidVersion, Version
 
 from exam_cli.config.section import Section
 from exam_cli.grading.intake import Submission
@@ -18,6 +21,7 @@ from exam_cli.grading.small_reads import InSmallReads, TooMuchError
 from exam_cli.grading.verdict import Rejection
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
+_KERAS_FORMAT = "2.12"  # the first Keras whose `.keras` files are zip files
 _MEMBERS = frozenset({"config.json", "metadata.json", "model.weights.h5"})
 _MAX_MEMBERS = 2000
 _MAX_METADATA = 64 << 10
@@ -30,9 +34,11 @@ _VERSION = re.compile(
 )
 
 
-def saved_with(submission: Submission, section: Section) -> str | None:
+def saved_with(submission: Submission, section: Section, keras: str | None = None) -> str | None:
     """Check a snapshot's outside; return the Keras version that saved it, if the file tells.
 
+    `keras` is the version that will load it. One without a `.keras` format of its own writes, and
+    loads, HDF5 under that name, and can do nothing with the other: that is left to it to say.
     Raises `Rejection` with `not_a_model` or `too_large`.
     """
     if submission.format == "savedmodel":
@@ -42,7 +48,16 @@ def saved_with(submission: Submission, section: Section) -> str | None:
     if submission.format == "h5":
         _check_hdf5(path, submission)
         return None
+    if keras is not None and is_before(keras, _KERAS_FORMAT) and _head(path) == _HDF5:
+        return None
     return _keras_version(path, submission, section)
+
+
+def is_before(version: str, other: str) -> bool:
+    """Say whether a version is older than another; a text that is no version is not."""
+    with contextlib.suppress(InvalidVersion):
+        return Version(version) < Version(other)
+    return False
 
 
 def version_text(text: object) -> str | None:
@@ -53,6 +68,11 @@ def version_text(text: object) -> str | None:
     """
     found = _VERSION.fullmatch(text) if isinstance(text, str) else None
     return found[1] if found else None
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        return stream.read(len(_HDF5))
 
 
 def _name(submission: Submission) -> str:
@@ -68,8 +88,7 @@ def _check_saved_model(submission: Submission) -> None:
 
 
 def _check_hdf5(path: Path, submission: Submission) -> None:
-    with path.open("rb") as stream:
-        head = stream.read(8)
+    head = _head(path)
     if head == _HDF5:
         return
     if head.startswith(b"PK"):
@@ -82,8 +101,7 @@ def _check_hdf5(path: Path, submission: Submission) -> None:
 
 
 def _keras_version(path: Path, submission: Submission, section: Section) -> str | None:
-    with path.open("rb") as stream:
-        head = stream.read(8)
+    head = _head(path)
     if head == _HDF5:
         raise Rejection(
             "not_a_model", f"{_name(submission)} is an HDF5 file by content: name it model.h5."

@@ -6,16 +6,14 @@ import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import cast, get_args
 
-from exam_cli.config.edition import Architecture, Edition
+from exam_cli.config.edition import Architecture, Edition, Role
 from exam_cli.engine.port import Engine, ImageInfo
-from exam_cli.errors import DiskFull, OurFault
+from exam_cli.errors import DiskFull, ExamError, OurFault
 from exam_cli.files import free_bytes, locked
 from exam_cli.paths import cache_dir
 from exam_cli.progress import Progress
-
-Role = Literal["grader", "workspace"]
 
 _BUILD_SECONDS = 3600.0
 _BYTES_NEEDED = 8 << 30  # wheels, build stages and both images of one edition
@@ -40,7 +38,16 @@ def architecture_of(engine: Engine) -> Architecture:
 
 
 def references(edition: Edition, architecture: Architecture) -> Images:
-    """Return the names that an edition's images have: they change when their content would."""
+    """Return the names that an edition's images have: they change when their content would.
+
+    Raises `ExamError` where the edition does not exist for that architecture.
+    """
+    if architecture not in edition.architectures:
+        raise ExamError(
+            f"The edition {edition.edition} exists for {' and '.join(edition.architectures)} only, "
+            f"for TensorFlow {edition.tensorflow} has no wheels for {architecture}: use another "
+            "edition, or another machine."
+        )
     tag = f"{edition.edition}-{edition.variant}-{edition.fingerprint(architecture)[:12]}"
     return Images(f"exam-grader:{tag}", f"exam-workspace:{tag}")
 

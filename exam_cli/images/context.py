@@ -14,7 +14,8 @@ from exam_cli.config.edition import Architecture, Edition, jupyter, jupyter_fold
 from exam_cli.engine.port import Engine
 from exam_cli.errors import OurFault
 from exam_cli.fetch.apt import fetch_closures
-from exam_cli.fetch.lockfile import read_lock, sha256_of
+from exam_cli.fetch.lockfile import Pin, read_lock, sha256_of
+from exam_cli.fetch.sdists import kept_sdist
 from exam_cli.fetch.wheels import fetch_wheels
 from exam_cli.paths import cache_dir, resource
 from exam_cli.progress import Progress
@@ -44,16 +45,10 @@ def lay_out_context(
     check_debian_lock(edition, architecture, [*debian.python, *debian.workspace], progress)
     layers = {"tools": "tools", "tensorflow": "tensorflow", "workspace-wheels": "workspace"}
     pins = {layer: read_lock(edition.lock(lock, architecture)) for layer, lock in layers.items()}
-    every = [pin for group in pins.values() for pin in group]
-    wheels = dict(
-        zip(
-            every,
-            fetch_wheels(every, cache_dir() / "wheels", architecture, edition.python, progress),
-            strict=True,
-        )
-    )
+    every = list(dict.fromkeys(pin for group in pins.values() for pin in group))
+    files = fetch_packages(every, edition, architecture, progress)
     for layer, group in pins.items():
-        _link([wheels[pin] for pin in group], context / layer)
+        _link([files[pin] for pin in group], context / layer)
     for layer, lock in layers.items():
         if layer != "tools":
             lines = [pin.requirement() for pin in read_lock(edition.lock(lock, architecture))]
@@ -64,6 +59,24 @@ def lay_out_context(
     for path in jupyter():
         _copy([path], context / "jupyter" / path.parent.relative_to(jupyter_folder()))
     _copy([resource("images", name) for name in ("Dockerfile", "collect", "trim.py")], context)
+
+
+def fetch_packages(
+    pins: Sequence[Pin], edition: Edition, architecture: Architecture, progress: Progress
+) -> dict[Pin, Path]:
+    """Return the wheel of each pin, or its source where the edition says that there is no wheel."""
+    sources = [pin for pin in pins if pin.name in edition.from_source]
+    published = [pin for pin in pins if pin not in sources]
+    wheels = fetch_wheels(
+        published,
+        cache_dir() / "wheels",
+        architecture,
+        edition.release.python_exactly,
+        progress,
+        edition.release.glibc_minor,
+    )
+    found = dict(zip(published, wheels, strict=True))
+    return found | {pin: kept_sdist(pin, cache_dir() / "sdists") for pin in sources}
 
 
 def _link(files: Iterable[Path], directory: Path) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from exam_cli.config.edition import load_edition
+from exam_cli.config.edition import Role, load_edition
 from exam_cli.engine.port import Engine, ImageInfo
-from exam_cli.images.build import Role, architecture_of, present, references
+from exam_cli.images.build import architecture_of, present, references
 from exam_cli.paths import resource
 
 

@@ -1,12 +1,17 @@
-"""Resolve what an edition asks for by name into locks: exact versions, and hashes of every file."""
+"""Resolve what an edition asks for by name into locks: exact versions, and hashes of every file.
+
+The lists lie beside the edition's file: `workspace.in` and `tensorflow.in`, and `tensorflow-gpu.in`
+where there is that variant; `LIST.ARCHITECTURE.in` in place of one says it for one architecture.
+"""
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
 
 from exam_cli.config.edition import Architecture, Edition
 from exam_cli.engine.port import Engine
@@ -17,38 +22,70 @@ from exam_cli.images.build import architecture_of
 from exam_cli.images.context import debian_lock_lines, fetch_debian
 from exam_cli.progress import Progress
 
-_GLIBC = "manylinux_2_36"
+# What the build itself uses; to make a wheel from source needs setuptools, too.
+_TOOLS, _TO_BUILD = "uv\n", "setuptools\n"
 # Asked for by TensorFlow, which imports it only to generate its own code: 25 MB to fetch.
 _LEFT_OUT = ("libclang",)
 
 
 def write_locks(edition: Edition, engine: Engine, progress: Progress) -> list[Path]:
-    """Write all locks of an edition, beside its file; return them.
+    """Write all locks of an edition, beside its file; return them. All are replaced, or none.
 
-    Wheels are resolved for every architecture; Debian packages for the engine's own only.
-    Raises `ExamError` when uv is missing or finds no solution.
+    Wheels are resolved for each of the edition's architectures; Debian packages for the engine's
+    own only. Raises `ExamError` when a list or uv is missing or uv finds no solution.
     """
-    written = []
-    for architecture in get_args(Architecture):
-        progress.step(f"Wheels for {architecture}")
-        tensorflow = edition.lock("tensorflow", architecture)
-        tools, workspace = (
-            edition.lock("tools", architecture),
-            edition.lock("workspace", architecture),
+    with tempfile.TemporaryDirectory(prefix=".locking-", dir=edition.directory) as name:
+        draft = Path(name)
+        for architecture in edition.architectures:
+            progress.step(f"Wheels for {architecture}")
+            _lock_wheels(edition, architecture, draft)
+        here = architecture_of(engine)
+        if here in edition.architectures:
+            base = ensure_base(engine, edition, here, progress)
+            debian = fetch_debian(engine, edition, here, base, progress)
+            lines = debian_lock_lines([*debian.python, *debian.workspace])
+            lock = draft / edition.lock("debian", here).name
+            lock.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        written = []
+        for draft_lock in sorted(draft.glob("*.lock")):
+            written.append(edition.directory / draft_lock.name)
+            draft_lock.replace(written[-1])
+    return written
+
+
+def _lock_wheels(edition: Edition, architecture: Architecture, draft: Path) -> None:
+    """Write the wheels' locks of one architecture into a directory."""
+
+    def lock(layer: str) -> Path:
+        return draft / f"{layer}.{architecture}.lock"
+
+    tools = draft / "tools.in"
+    tools.write_text(_TOOLS + (_TO_BUILD if edition.from_source else ""), encoding="utf-8")
+    _compile(edition, _list(edition, "tensorflow", architecture), architecture, lock("tensorflow"))
+    # One version of whatever both have, for both are fetched together.
+    _compile(edition, tools, architecture, lock("tools"), lock("tensorflow"))
+    gpu = _found_list(edition, "tensorflow-gpu", architecture)
+    if gpu is not None:
+        _compile(edition, gpu, architecture, lock("tensorflow-gpu"))
+    workspace = _list(edition, "workspace", architecture)
+    _compile(edition, workspace, architecture, lock("workspace"), lock("tensorflow"))
+    _subtract(lock("workspace"), lock("tensorflow"))
+
+
+def _found_list(edition: Edition, layer: str, architecture: Architecture) -> Path | None:
+    names = (f"{layer}.{architecture}.in", f"{layer}.in")
+    found = (edition.directory / name for name in names)
+    return next((path for path in found if path.is_file()), None)
+
+
+def _list(edition: Edition, layer: str, architecture: Architecture) -> Path:
+    found = _found_list(edition, layer, architecture)
+    if found is None:
+        raise ExamError(
+            f"The edition {edition.edition} has no list {layer}.in: name there what that layer "
+            "holds, one package a line, beside its edition.yaml."
         )
-        _compile(edition, edition.directory / "tools.in", architecture, tools)
-        _compile(
-            edition, edition.directory / f"tensorflow.{architecture}.in", architecture, tensorflow
-        )
-        _compile(edition, edition.directory / "workspace.in", architecture, workspace, tensorflow)
-        _subtract(workspace, tensorflow)
-        written += [tools, tensorflow, workspace]
-    here = architecture_of(engine)
-    base = ensure_base(engine, edition, here, progress)
-    debian = fetch_debian(engine, edition, here, base, progress)
-    lock = edition.lock("debian", here)
-    lock.write_text("\n".join(debian_lock_lines([*debian.python, *debian.workspace])) + "\n")
-    return [*written, lock]
+    return found
 
 
 def _compile(
@@ -61,13 +98,17 @@ def _compile(
     uv = shutil.which("uv")
     if uv is None:
         raise ExamError("Locking needs uv: `pip install uv`.")
-    line = [uv, "pip", "compile", "--quiet", "--no-config", "--upgrade", str(wanted)]
-    line += [f"--python-version={edition.python}", f"--python-platform={architecture}-{_GLIBC}"]
+    line = [uv, "pip", "compile", "--quiet", "--no-config", "--no-python-downloads", str(wanted)]
+    line += [f"--python-version={edition.release.python_exactly}"]
+    line += [f"--python-platform={architecture}-manylinux_2_{edition.release.glibc_minor}"]
     line += ["--generate-hashes", "--only-binary=:all:", f"--output-file={lock}"]
     line += ["--no-header", "--no-annotate", "--no-emit-index-url"]
     line += [f"--no-emit-package={name}" for name in _LEFT_OUT]
+    line += [f"--no-binary={name}" for name in edition.from_source]
     line += [f"--constraints={constraints}"] if constraints else []
-    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        line, capture_output=True, text=True, check=False, env={**os.environ, "NO_COLOR": "1"}
+    )
     if done.returncode:
         raise ExamError(f"uv found no solution for {wanted.name}: {done.stderr.strip()}")
 

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import inspect
 import os
 import platform
 import sys
@@ -48,6 +49,7 @@ if __name__ == "__main__":
     take_stdout()  # before anything is imported that may print
     gc.disable()  # what is imported stays: to look through it time and again is a fifth of the work
 
+import keras  # noqa: E402
 import numpy as np  # noqa: E402
 import serve  # noqa: E402
 import tensorflow as tf  # noqa: E402
@@ -55,9 +57,7 @@ import tensors  # noqa: E402
 import wire  # noqa: E402
 from contract import Fault, as_declared, choose_input, fit_output  # noqa: E402
 
-try:
-    import keras
-except ImportError:  # editions before Keras 3
+if not hasattr(keras, "version"):  # before Keras 3 only TensorFlow's way in has all of it
     keras = tf.keras
 
 MAX_BODY = 4 << 30
@@ -94,7 +94,7 @@ def about(path, kind):
     """Return what a model that does not load says of itself: who saved it, and what it lacks."""
     told = {}
     with contextlib.suppress(Exception):
-        if kind == "h5":
+        if kind != "savedmodel":
             told = about_hdf5(path)
         if kind == "savedmodel":
             from tensorflow.python.saved_model import loader_impl
@@ -124,7 +124,7 @@ def load(path, kind):
     if kind == "savedmodel":
         return load_saved_model(path)
     options = {"compile": False}
-    if hasattr(keras, "version") and int(keras.version().split(".")[0]) >= 3:
+    if "safe_mode" in inspect.signature(keras.models.load_model).parameters:  # since Keras 2.13
         options["safe_mode"] = False
     model = keras.models.load_model(path, **options)
     specs = getattr(model, "inputs", None)

@@ -17,9 +17,11 @@ Four decisions carry it:
 import csv
 from pathlib import Path
 
-import keras
 import numpy as np
-from keras import layers
+from tensorflow import keras
+from tensorflow.keras import layers
+
+ops = getattr(keras, "ops", keras.backend)  # Keras 2 has these functions there
 
 FEATURES = [
     "area",
@@ -83,13 +85,20 @@ def network(inputs, typical_price):
     )
 
 
+def optimizer(rate):
+    """Adam with weight decay, which Keras 2.9 has not: there it does without."""
+    if hasattr(keras.optimizers, "AdamW"):
+        return keras.optimizers.AdamW(rate, weight_decay=WEIGHT_DECAY)
+    return keras.optimizers.Adam(rate)
+
+
 def train(network, prepared, prices):
     """Minimise the metric itself while the learning rate falls to zero along a cosine."""
     steps = EPOCHS * int(np.ceil(len(prepared) / BATCH))
     rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps)
     trainer = keras.Model(network.inputs, network.outputs)  # keeps the optimizer out of the file
     trainer.compile(
-        optimizer=keras.optimizers.AdamW(rate, weight_decay=WEIGHT_DECAY),
+        optimizer=optimizer(rate),
         loss="mae",
         steps_per_execution=32,
     )
@@ -102,7 +111,7 @@ def solution_model(features, prices):
     area, month = inputs[:, :1], inputs[:, 9:]
     normalise = layers.Normalization()
     normalise.adapt(features)
-    parts = [normalise(inputs), keras.ops.log(keras.ops.maximum(area, 1) / 100)]
+    parts = [normalise(inputs), ops.log(ops.maximum(area, 1) / 100)]
     for name, codes in CATEGORIES.items():
         place = FEATURES.index(name)
         code = inputs[:, place : place + 1]

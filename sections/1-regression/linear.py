@@ -3,9 +3,9 @@
 import csv
 from pathlib import Path
 
-import keras
 import numpy as np
-from keras import layers
+from tensorflow import keras
+from tensorflow.keras import layers
 
 FEATURES = ["carat", "cut", "color", "clarity", "depth", "table", "x", "y", "z"]
 CATEGORIES = {

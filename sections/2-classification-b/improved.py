@@ -1,8 +1,8 @@
 """One step up from the tutorial: a small convolutional network, three blocks and dropout."""
 
-import keras
 import numpy as np
-from keras import layers
+from tensorflow import keras
+from tensorflow.keras import layers
 
 
 def load(path):

@@ -1,8 +1,8 @@
 """A linear model: each class weighs every pixel, and the highest sum wins."""
 
-import keras
 import numpy as np
-from keras import layers
+from tensorflow import keras
+from tensorflow.keras import layers
 
 
 def main():

@@ -12,13 +12,16 @@ Four decisions carry it:
   sinks to zero: the last epochs take out the noise that the first ones needed.
 """
 
-import keras
+import inspect
+
 import numpy as np
-from keras import layers
+from tensorflow import keras
+from tensorflow.keras import layers
 
 EPOCHS = 14
 BATCH = 128
 LEARNING_RATE = 4e-3
+WEIGHT_DECAY = 0.02
 MOVE = 2  # pixels
 
 
@@ -66,15 +69,28 @@ def network():
     )
 
 
+def learning_rate(steps):
+    """Warm up for a fifth of the steps, then sink to zero. Keras 2.9 cannot warm up."""
+    decay = keras.optimizers.schedules.CosineDecay
+    if "warmup_target" not in inspect.signature(decay).parameters:
+        return decay(LEARNING_RATE / 2, steps)
+    return decay(0.0, steps - steps // 5, warmup_target=LEARNING_RATE, warmup_steps=steps // 5)
+
+
+def optimizer(rate):
+    """Adam with weight decay, which Keras 2.9 has not: there it does without."""
+    if hasattr(keras.optimizers, "AdamW"):
+        return keras.optimizers.AdamW(rate, weight_decay=WEIGHT_DECAY)
+    return keras.optimizers.Adam(rate)
+
+
 def solution_model(images, labels):
     """Train on all pictures; what works was found out with some of them held out."""
     model = network()
     steps = EPOCHS * int(np.ceil(len(images) / BATCH))
-    rate = keras.optimizers.schedules.CosineDecay(
-        0.0, steps - steps // 5, warmup_target=LEARNING_RATE, warmup_steps=steps // 5
-    )
+    rate = learning_rate(steps)
     model.compile(
-        optimizer=keras.optimizers.AdamW(rate, weight_decay=0.02),
+        optimizer=optimizer(rate),
         loss="sparse_categorical_crossentropy",
         metrics=["accuracy"],
     )

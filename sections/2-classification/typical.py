@@ -4,9 +4,9 @@ One hidden layer on raw pixels, scaled inside the model, ten epochs. See
 https://www.tensorflow.org/tutorials/keras/classification.
 """
 
-import keras
 import numpy as np
-from keras import layers
+from tensorflow import keras
+from tensorflow.keras import layers
 
 
 def load(path):

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-import keras
 import numpy as np
-from keras import layers
+from tensorflow import keras
+from tensorflow.keras import layers
 
 EPOCHS = 8
 BATCH = 64

@@ -1,7 +1,7 @@
 """What the standard tutorial on image classification leads to: three convolutions, ten epochs."""
 
-import keras
-from keras import layers
+from tensorflow import keras
+from tensorflow.keras import layers
 
 keras.utils.set_random_seed(0)
 

@@ -15,10 +15,13 @@ The model takes raw strings, so that its vocabularies travel inside the saved fi
 import json
 from pathlib import Path
 
-import keras
 import numpy as np
 import tensorflow as tf
-from keras import layers
+from tensorflow import keras
+from tensorflow.keras import layers
+
+# Keras 2.9 would write HDF5, which holds no vocabulary.
+SAVED_AS = {} if hasattr(keras.Model, "export") else {"save_format": "tf"}
 
 BATCH = 256
 
@@ -86,4 +89,4 @@ def solution_model(texts, ratings):
 if __name__ == "__main__":
     keras.utils.set_random_seed(0)
     model = solution_model(*load("train.jsonl"))
-    model.save("model.keras")
+    model.save("model.keras", **SAVED_AS)

@@ -19,10 +19,13 @@ The model takes raw strings, so that its vocabulary travels inside the saved fil
 import json
 from pathlib import Path
 
-import keras
 import numpy as np
 import tensorflow as tf
-from keras import layers
+from tensorflow import keras
+from tensorflow.keras import layers
+
+# Keras 2.9 would write HDF5, which holds no vocabulary.
+SAVED_AS = {} if hasattr(keras.Model, "export") else {"save_format": "tf"}
 
 TOKENS = 40
 CLASSES = 19
@@ -84,4 +87,4 @@ def solution_model(texts, labels):
 if __name__ == "__main__":
     keras.utils.set_random_seed(0)
     model = solution_model(*load("train.jsonl"))
-    model.save("model.keras")
+    model.save("model.keras", **SAVED_AS)

@@ -3,9 +3,9 @@
 import csv
 from pathlib import Path
 
-import keras
 import numpy as np
-from keras import layers
+from tensorflow import keras
+from tensorflow.keras import layers
 
 INPUT_HOURS, OUTPUT_HOURS, DAY = 168, 24, 24
 WINDOW = INPUT_HOURS + OUTPUT_HOURS

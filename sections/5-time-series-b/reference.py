@@ -17,9 +17,11 @@ Five decisions carry it:
 import csv
 from pathlib import Path
 
-import keras
 import numpy as np
-from keras import layers, ops
+from tensorflow import keras
+from tensorflow.keras import layers
+
+ops = getattr(keras, "ops", keras.backend)  # Keras 2 has these functions there
 
 INPUT_HOURS, OUTPUT_HOURS, DAY = 168, 24, 24
 WINDOW = INPUT_HOURS + OUTPUT_HOURS
@@ -73,11 +75,11 @@ def hourly(week, normalise):
     loads = by_hour[:, :, :, 0] / (scale[:, :, None] + 1e-3)
     usual = ops.sum(loads, axis=2) / (ops.sum(read, axis=2) + 1e-3)
     change = ops.sum(loads[:, :, 6], axis=1) / (ops.sum(read[:, :, 6], axis=1) + 1e-3)
-    change = ops.repeat(change[:, None, None], DAY, axis=1)  # the last day against the week
+    change = layers.RepeatVector(DAY)(change[:, None])  # the last day against the week
     hour = ops.one_hot(ops.cast(by_hour[:, :, 0, 2], "int32"), 24)
     weekday = ops.one_hot(ops.cast(by_hour[:, :, 0, 3], "int32"), 7)
-    warmth = ops.concatenate([weather[:, :, :, 1], weather[:, :, 6, 5:6]], axis=2)
-    holiday = ops.concatenate([by_hour[:, :, :, 4], by_hour[:, :, 6, 6:7]], axis=2)
+    warmth = layers.Concatenate(axis=2)([weather[:, :, :, 1], weather[:, :, 6, 5:6]])
+    holiday = layers.Concatenate(axis=2)([by_hour[:, :, :, 4], by_hour[:, :, 6, 6:7]])
     x = [loads, read, usual[:, :, None], change, hour, weekday, warmth, holiday]
     return layers.Concatenate()(x), usual, scale
 
@@ -89,10 +91,17 @@ def convolutions(x):
     return layers.Conv1D(1, 1, kernel_initializer="zeros")(x)[:, :, 0]
 
 
+def optimizer(rate):
+    """Adam with weight decay, which Keras 2.9 has not: there it does without."""
+    if hasattr(keras.optimizers, "AdamW"):
+        return keras.optimizers.AdamW(rate, weight_decay=WEIGHT_DECAY)
+    return keras.optimizers.Adam(rate)
+
+
 def train(model, inputs, targets):
     """Minimise the metric itself while the learning rate falls to zero along a cosine."""
     rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, EPOCHS * len(inputs) // BATCH)
-    model.compile(optimizer=keras.optimizers.AdamW(rate, weight_decay=WEIGHT_DECAY), loss="mae")
+    model.compile(optimizer=optimizer(rate), loss="mae")
     model.fit(inputs, targets, batch_size=BATCH, epochs=EPOCHS, verbose=2)
 
 

@@ -7,9 +7,11 @@ weekday become one-hot, and one small convolution serves all 24 hours.
 import csv
 from pathlib import Path
 
-import keras
 import numpy as np
-from keras import layers, ops
+from tensorflow import keras
+from tensorflow.keras import layers
+
+ops = getattr(keras, "ops", keras.backend)  # Keras 2 has these functions there
 
 INPUT_HOURS, OUTPUT_HOURS, DAY = 168, 24, 24
 WINDOW = INPUT_HOURS + OUTPUT_HOURS
@@ -54,7 +56,7 @@ def hourly(week, normalise):
     weekday = ops.one_hot(ops.cast(by_hour[:, :, 0, 5], "int32"), 7)
     before = layers.Reshape((DAY, 7 * 3))(weather[:, :, :, 1:4])
     ahead = weather[:, :, 6, 6:9]
-    rain = ops.log1p(by_hour[:, :, 6, 8:9])
+    rain = ops.log(1.0 + by_hour[:, :, 6, 8:9])
     return layers.Concatenate()([counts, hour, weekday, before, ahead, rain]), counts, scale
 
 

@@ -17,9 +17,11 @@ Four decisions carry it:
 import csv
 from pathlib import Path
 
-import keras
 import numpy as np
-from keras import layers, ops
+from tensorflow import keras
+from tensorflow.keras import layers
+
+ops = getattr(keras, "ops", keras.backend)  # Keras 2 has these functions there
 
 INPUT_HOURS, OUTPUT_HOURS, DAY = 168, 24, 24
 WINDOW = INPUT_HOURS + OUTPUT_HOURS
@@ -66,7 +68,7 @@ def hourly(week, normalise):
     weekday = ops.one_hot(ops.cast(by_hour[:, :, 0, 5], "int32"), 7)
     before = layers.Reshape((DAY, 7 * 3))(weather[:, :, :, 1:4])
     ahead = weather[:, :, 6, 6:9]
-    rain = ops.log1p(by_hour[:, :, 6, 8:9])
+    rain = ops.log(1.0 + by_hour[:, :, 6, 8:9])
     return layers.Concatenate()([counts, hour, weekday, before, ahead, rain]), counts, scale
 
 
@@ -77,10 +79,17 @@ def convolutions(x):
     return layers.Conv1D(1, 1, kernel_initializer="zeros")(x)[:, :, 0]
 
 
+def optimizer(rate):
+    """Adam with weight decay, which Keras 2.9 has not: there it does without."""
+    if hasattr(keras.optimizers, "AdamW"):
+        return keras.optimizers.AdamW(rate, weight_decay=WEIGHT_DECAY)
+    return keras.optimizers.Adam(rate)
+
+
 def train(model, inputs, targets):
     """Minimise the metric itself while the learning rate falls to zero along a cosine."""
     rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, EPOCHS * len(inputs) // BATCH)
-    model.compile(optimizer=keras.optimizers.AdamW(rate, weight_decay=WEIGHT_DECAY), loss="mae")
+    model.compile(optimizer=optimizer(rate), loss="mae")
     model.fit(inputs, targets, batch_size=BATCH, epochs=EPOCHS, verbose=2)
 
 

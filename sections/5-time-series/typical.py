@@ -7,9 +7,11 @@ taken a few times a day, for it does not change within a day.
 import csv
 from pathlib import Path
 
-import keras
 import numpy as np
-from keras import layers, ops
+from tensorflow import keras
+from tensorflow.keras import layers
+
+ops = getattr(keras, "ops", keras.backend)  # Keras 2 has these functions there
 
 INPUT_HOURS, OUTPUT_HOURS, DAY = 168, 24, 24
 WINDOW = INPUT_HOURS + OUTPUT_HOURS
