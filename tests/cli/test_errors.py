@@ -63,7 +63,7 @@ def with_json(arguments: list[str]) -> Iterator[list[str]]:
         (["nonsense"], "No such command"),
         (["attach", "emacs"], "'emacs' is not"),
         (["up", "--port", "http"], "not a valid integer"),
-        (["up", "--edition", "tf1.0"], f"no edition 'tf1.0': choose one of {DEFAULT_EDITION}"),
+        (["up", "--edition", "tf1.0"], "no edition 'tf1.0': choose one of cert-2022, "),
         (["images", "build", "--edition", "../../etc"], "no edition"),
         (["images", "nonsense"], "No such command"),
     ],
