@@ -45,6 +45,12 @@ class ImageMissing(OurFault):
     reason = "image_missing"
 
 
+class GpuMissing(OurFault):
+    """The engine cannot give a container the GPU that it needs."""
+
+    reason = "no_gpu"
+
+
 class DiskFull(OurFault):
     """No room is left, on the host or in the engine."""
 

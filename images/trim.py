@@ -16,6 +16,14 @@ RULES = {
         "tensorflow/include",
         *(f"**/*.{suffix}" for suffix in ("a", "c", "cc", "cpp", "h", "hpp", "pxd", "pxi", "pyx")),
     ],
+    "headers and static libraries of CUDA": ["nvidia/*/include", "nvidia/**/*.a"],
+    # XLA runs ptxas and reads libdevice; the compiler's other half, the solver for several GPUs and
+    # the second run-time compiler are loaded by nobody.
+    "CUDA's parts that TensorFlow does not load": [
+        "nvidia/cuda_nvcc/nvvm/lib64",
+        "nvidia/cusolver/lib/libcusolverMg.so*",
+        "nvidia/cuda_nvrtc/lib/*.alt.so*",
+    ],
     "the installer's notes of when a wheel arrived, which no two builds share": [
         "*.dist-info/uv_cache.json"
     ],
@@ -112,7 +120,13 @@ def main(site):
         found = [path for glob in globs for path in site.glob(glob)]
         taken[rule] = sum(take(path) for path in found if path.exists())
     forget(site)
-    libraries = [path for path in site.rglob("*.so*") if path.is_file() and not path.is_symlink()]
+    # CUDA's libraries stay to the byte as they came: their makers have stripped them, but for one,
+    # and how their device code is found in them is not the loader's business alone.
+    libraries = [
+        path
+        for path in site.rglob("*.so*")
+        if path.is_file() and not path.is_symlink() and site / "nvidia" not in path.parents
+    ]
     taken["symbols of shared libraries, for debuggers"] = sum(map(strip_symbols, libraries))
     for rule, size in taken.items():
         if size:

@@ -78,7 +78,9 @@ def grade(
     from exam_cli.reports.cohort import page
 
     chosen: Literal["probe", "final"] = "probe" if which == "probe" else "final"
-    order = Order(directory, out, load_exam(exam), load_edition(edition), chosen, workers, official)
+    rules = load_exam(exam)
+    environment = load_edition(edition, rules.grade_on)
+    order = Order(directory, out, rules, environment, chosen, workers, official)
     with showing_progress(quiet=as_json) as progress:
         graded = grade_cohort(order, connect, progress)
     rows = rows_of(graded)

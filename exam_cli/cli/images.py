@@ -16,13 +16,15 @@ def command() -> None:
 
 @command.command()
 @click.option("--edition", default="tf2.21", show_default=True)
-def build(edition: str) -> None:
+@click.option("--gpu", is_flag=True, help="The variant with CUDA.")
+def build(edition: str, gpu: bool) -> None:
     """Build an edition's images if they are not here."""
     from exam_cli.cli.screen import show, showing_progress
     from exam_cli.config.edition import load_edition
     from exam_cli.images.build import ensure_images
 
-    wanted = load_edition(edition)  # first: a wrong name is told with or without an engine
+    # First: a wrong name is told with or without an engine.
+    wanted = load_edition(edition, "gpu" if gpu else "cpu")
     with showing_progress() as progress:
         images = ensure_images(connect(), wanted, progress)
     show(f"{images.grader}\n{images.workspace}")

@@ -19,6 +19,12 @@ from exam_cli.cli.common import connect, json_option, workspace_option
 )
 @click.option("--edition", default="tf2.21", show_default=True, help="The pinned environment.")
 @click.option(
+    "--gpu/--cpu",
+    default=None,
+    help="Work in the variant with CUDA and all of the machine's NVIDIA GPUs, or again without; "
+    "by default as before.",
+)
+@click.option(
     "--port",
     type=click.IntRange(0, 65535),
     default=8888,
@@ -27,7 +33,12 @@ from exam_cli.cli.common import connect, json_option, workspace_option
 )
 @json_option
 def command(
-    workspace: Path | None, exam: str | None, edition: str, port: int, as_json: bool
+    workspace: Path | None,
+    exam: str | None,
+    edition: str,
+    gpu: bool | None,
+    port: int,
+    as_json: bool,
 ) -> None:
     """Start the exam: build what is missing, lay out the workspace, start Jupyter and the clock.
 
@@ -43,7 +54,7 @@ def command(
         table_of,
     )
     from exam_cli.cli.where import workspace_for_up
-    from exam_cli.config.edition import load_edition
+    from exam_cli.config.edition import Variant, load_edition
     from exam_cli.config.exam import load_exam
     from exam_cli.receipts.issue import tried
     from exam_cli.sitting.pool import renew_behind
@@ -52,8 +63,11 @@ def command(
 
     load_edition(edition)  # first: a wrong name is told with or without an engine
     rules = load_exam(exam) if exam else None
+    names: dict[bool | None, Variant | None] = {True: "gpu", False: "cpu", None: None}
+    variant = names[gpu]
     with showing_progress(quiet=as_json) as progress:
-        started = up(workspace_for_up(workspace), rules, edition, port, connect(), progress)
+        place = workspace_for_up(workspace)
+        started = up(place, rules, edition, port, connect(), progress, variant)
     renew_behind(started.session, connect)
     for note in tried(started.session):  # receipts that a kill kept from being written
         click.echo(note, err=True)
@@ -61,6 +75,8 @@ def command(
         answer = {
             "session": started.session.id,
             "workspace": str(started.session.workspace),
+            "edition": started.session.edition,
+            "variant": started.session.variant,
             "url": started.jupyter.url,
             "token": started.jupyter.token,
             "sections": [section.directory for section in started.sections],
@@ -70,6 +86,11 @@ def command(
     show(f"Jupyter    {started.jupyter.url}")
     show("Editors    exam attach pycharm --write, exam attach vscode --write")
     show(f"Workspace  {started.session.workspace}")
+    if started.session.variant == "gpu":
+        found = ", ".join(map(str, started.gpus)) or "as before"
+        show(f"GPU        {found}; graded on the {started.session.rules.grade_on.upper()}")
+        if gpu is None:
+            show("           this session works with a GPU; `exam up --cpu` goes on without")
     show(f"Exam       {exam_line(started.session.rules)}")
     show(f"Clock      {clock_line(started.clock)}")
     if (warning := clock_warning(started.clock)) is not None:

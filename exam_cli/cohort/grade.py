@@ -28,6 +28,7 @@ from exam_cli.grading.official import behind_walls
 from exam_cli.grading.predictor import predictor_needs
 from exam_cli.grading.scorer import SCORER_NEEDS
 from exam_cli.images.build import architecture_of, ensure_images
+from exam_cli.images.gpu import need_gpus
 from exam_cli.progress import Progress
 from exam_cli.sections.catalog import sections_of
 from exam_cli.sections.vault import DataSet, SetName, section_data
@@ -73,7 +74,11 @@ def grade_cohort(order: Order, connect: Callable[[], Engine], progress: Progress
     order.out.mkdir(parents=True, exist_ok=True)
     with _alone(order.out):
         engine = connect()
-        workers = workers_for(engine, sections, order.workers)
+        gpu = order.edition.variant == "gpu"
+        if gpu:
+            need_gpus(engine, order.edition)
+        # Grades on a GPU wait for each other, so more workers would only hold memory.
+        workers = workers_for(engine, sections, 1 if gpu else order.workers)
         progress.say(f"{len(roll.candidates)} candidates, {workers} at a time.")
         for stray in roll.strays:
             progress.say(f"{stray} is no candidate's directory or archive: left aside.")
@@ -175,7 +180,7 @@ def _environment(
         engine=engine,
         image=image,
         edition=edition.edition,
-        variant="cpu",
+        variant=edition.variant,
         tensorflow=edition.tensorflow,
         keras=edition.keras,
         runtime=order.exam.runtime,

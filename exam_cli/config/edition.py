@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -116,6 +116,14 @@ class Edition:
         if layer == "tensorflow" and self.variant != "cpu":
             layer = f"tensorflow-{self.variant}"
         return self.directory / f"{layer}.{architecture}.lock"
+
+    def variants(self, architecture: Architecture) -> tuple[Variant, ...]:
+        """Return the variants that are locked for an architecture."""
+        kinds: tuple[Variant, ...] = get_args(Variant)
+        locks = {
+            kind: replace(self, variant=kind).lock("tensorflow", architecture) for kind in kinds
+        }
+        return tuple(kind for kind, lock in locks.items() if lock.is_file())
 
     def fingerprint(self, architecture: Architecture) -> str:
         """Return a sha256 over everything that decides what the images contain."""

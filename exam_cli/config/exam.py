@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
+from exam_cli.config.edition import Variant
 from exam_cli.config.load import load
 from exam_cli.config.values import Bounds, Length, Like, Unless
 from exam_cli.errors import ExamError
@@ -74,6 +75,9 @@ class Exam:
         supervised: whether what a model prints is thrown away instead of kept in a log.
         runtime: the engine's runtime that models are loaded under, such as runsc for gVisor; None
             for the engine's default.
+        grade_on: the variant of the edition that models are graded in. On gpu a predictor gets the
+            engine machine's GPUs, one grade at a time, and the same model may get other digits on
+            another kind of GPU; on cpu it gets the same everywhere.
         walls: what must stand around a model, beyond what always must, in official grading.
         keep_gigabytes: room for the copies of graded models of one session, in units of 10^9
             bytes; beyond it the oldest go, but never one that counts or is the best or last.
@@ -93,6 +97,7 @@ class Exam:
     seed: Annotated[str, Length(12)] | None = None
     supervised: bool = False
     runtime: Annotated[str, _WORD] | None = None
+    grade_on: Variant = "cpu"
     walls: tuple[Wall, ...] = ()
     keep_gigabytes: Annotated[float, Bounds(over=0)] = 20
     form: _FORM = "a"
@@ -107,6 +112,8 @@ class Exam:
             raise ValueError("`reveal` shows hidden rows: that needs `feedback: full`, too")
         if "gvisor" in self.walls and self.runtime != "runsc":
             raise ValueError("`walls` asks for gvisor: say `runtime: runsc`, too")
+        if self.grade_on == "gpu" and self.runtime == "runsc":
+            raise ValueError("`grade_on: gpu` needs the engine's own runtime: leave out `runtime`")
 
     @property
     def seed_bytes(self) -> bytes | None:

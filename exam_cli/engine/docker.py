@@ -12,9 +12,9 @@ from typing import IO, Any
 import docker
 import requests
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
-from docker.types import Healthcheck, LogConfig, Mount, Ulimit
+from docker.types import DeviceRequest, Healthcheck, LogConfig, Mount, Ulimit
 
-from exam_cli.engine import docker_client
+from exam_cli.engine import docker_client, gpu_errors
 from exam_cli.engine.docker_channel import DockerChannel
 from exam_cli.engine.docker_events import KINDS, DockerEvents
 from exam_cli.engine.port import (
@@ -30,11 +30,12 @@ from exam_cli.engine.port import (
     Limits,
     Listed,
 )
-from exam_cli.errors import DiskFull, EngineUnreachable, ImageMissing, OurFault
+from exam_cli.errors import DiskFull, EngineUnreachable, GpuMissing, ImageMissing, OurFault
 
 _HTTP_TIMEOUT = 120
 _PERIOD = 100_000  # microseconds, the kernel's own
 _BEHIND = 32  # of the 1,024 shares of processor time that a container has by default
+_GPU = ["gpu", "compute", "utility"]  # CUDA and nvidia-smi; neither displays nor video
 # What the engine calls the limits that its kernel knows.
 _CAPS = {
     "memory": ("MemoryLimit",),
@@ -50,6 +51,7 @@ _CONFIGURATION = (
     *("Cmd", "Entrypoint", "Env", "ExposedPorts", "Healthcheck", "Labels", "OnBuild", "Shell"),
     *("StopSignal", "User", "Volumes", "WorkingDir"),
 )
+_START = "start a container"
 _VANISHED = "A container vanished while it was in use: try again."
 _NO_ENGINE = (
     "No container engine answers: run `exam doctor --fix` as root to install and start one, or "
@@ -87,6 +89,8 @@ def _translated(what: str) -> Iterator[None]:
                 "The engine's disk is full: free some space (`docker system df` shows what takes "
                 "it) and try again."
             ) from error
+        if what == _START and (sentence := gpu_errors.sentence_for(text)) is not None:
+            raise GpuMissing(sentence) from error
         raise OurFault(f"The engine could not {what}: {text.strip()}") from error
     except (DockerException, requests.exceptions.RequestException, ConnectionError) as error:
         raise _unreachable(error) from error
@@ -224,6 +228,7 @@ class DockerEngine:
                 log_config=LogConfig(type="json-file" if spec.keep_log else "none"),
                 init=spec.init,
                 runtime=spec.runtime,
+                device_requests=[DeviceRequest(count=-1, capabilities=[_GPU])] if spec.gpus else [],
                 port_bindings={
                     inside: ("127.0.0.1", outside or None) for inside, outside in spec.ports.items()
                 },
@@ -280,7 +285,7 @@ class DockerEngine:
 
     def start(self, container: str) -> None:
         """Start a created container."""
-        with self._using(container, "start a container"):
+        with self._using(container, _START):
             self._api.start(container)
 
     def rename(self, container: str, name: str) -> bool:

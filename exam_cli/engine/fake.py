@@ -23,6 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Literal, Self
 
+from exam_cli.engine.gpu_errors import sentence_for
 from exam_cli.engine.port import (
     Channel,
     Component,
@@ -36,7 +37,7 @@ from exam_cli.engine.port import (
     Listed,
     Stream,
 )
-from exam_cli.errors import EngineUnreachable, ImageMissing, OurFault
+from exam_cli.errors import EngineUnreachable, GpuMissing, ImageMissing, OurFault
 
 Program = Callable[[ContainerSpec], Sequence[str]]
 
@@ -100,12 +101,14 @@ class FakeEngine:
             default the specification's own command.
         reachable: False makes every call raise `EngineUnreachable`.
         about: what it says of itself.
+        gpu_trouble: what an engine says that has no GPU to give; None for one that has.
     """
 
     known: set[str] = field(default_factory=lambda: {"test:base"})
     program: Program = lambda spec: spec.command
     reachable: bool = True
     about: EngineInfo = ABOUT
+    gpu_trouble: str | None = 'could not select device driver "" with capabilities: [[gpu]]'
     created: list[ContainerSpec] = field(default_factory=list)
     _containers: dict[str, _Container] = field(default_factory=dict)
     _ids: Iterator[int] = field(default_factory=itertools.count)
@@ -186,6 +189,8 @@ class FakeEngine:
         """Start the process."""
         self._answer()
         found = self._need(container)
+        if found.spec.gpus and self.gpu_trouble is not None:
+            raise GpuMissing(sentence_for(self.gpu_trouble) or self.gpu_trouble)
         pipe = subprocess.PIPE if found.channel else subprocess.DEVNULL
         try:
             found.process = subprocess.Popen(

@@ -13,6 +13,12 @@ from typing import IO, Any, Literal, Protocol, Self
 Stream = Literal["stdout", "stderr"]
 
 HEALTH_SECONDS = 30
+# What a container that is to have GPUs is told, for NVIDIA's toolkit may go by it: all of them, to
+# compute with, and `nvidia-smi`.
+GPU_ENVIRONMENT = {
+    "NVIDIA_VISIBLE_DEVICES": "all",
+    "NVIDIA_DRIVER_CAPABILITIES": "compute,utility",
+}
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,7 @@ class ContainerSpec:
             `HEALTH_SECONDS`. None: nobody asks.
         seccomp: which of the kernel's calls it may make, as the engine's JSON; None for the
             engine's own profile.
+        gpus: whether it gets all of the machine's NVIDIA GPUs, to compute with.
     """
 
     image: str
@@ -79,6 +86,7 @@ class ContainerSpec:
     ports: Mapping[int, int] = field(default_factory=dict)
     runtime: str | None = None
     seccomp: str | None = None
+    gpus: bool = False
     health: Sequence[str] | None = None
 
 
@@ -283,7 +291,10 @@ class Engine(Protocol):
         """Attach to a created container's streams. Do it before `start`, or bytes are lost."""
 
     def start(self, container: str) -> None:
-        """Start a created container."""
+        """Start a created container.
+
+        Raises `GpuMissing`, with a sentence on what to do, where it is to have GPUs and cannot.
+        """
 
     def rename(self, container: str, name: str) -> bool:
         """Give a container another name; False when it is gone, or has that name already.

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from exam_cli.engine.port import ContainerSpec, Engine, Limits
+from exam_cli.engine.port import GPU_ENVIRONMENT, ContainerSpec, Engine, Limits
+from exam_cli.errors import ExamError, OurFault
+from exam_cli.files import locked
 from exam_cli.grading.seccomp import profile
+from exam_cli.paths import data_dir
 
 _PROGRAMS = "/opt/exam/programs"
 _NOBODY = "65534:65534"
@@ -27,6 +31,21 @@ _STEADY = {
     "TF_ENABLE_ONEDNN_OPTS": "1",
     "ONEDNN_MAX_CPU_ISA": "AVX2",
 }
+# On a GPU, too: deterministic kernels, and no rounding to TF32, which only some GPUs have. What is
+# left is that kinds of GPUs sum up in other orders. A model takes what memory it needs of the GPU,
+# not all, for others may be at work there.
+_ON_GPU = {
+    **GPU_ENVIRONMENT,
+    "TF_DETERMINISTIC_OPS": "1",
+    "TF_CUDNN_DETERMINISTIC": "1",
+    "NVIDIA_TF32_OVERRIDE": "0",
+    "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+    "CUDA_CACHE_DISABLE": "1",  # of compiled kernels, on a disk that nobody reads again
+}
+# What the driver and CUDA's libraries take beside the model: memory of the machine, and threads.
+_GPU_MEMORY = 4 << 30
+_GPU_PROCESSES = 512
+_GPU_SECONDS = 1800.0
 
 
 @dataclass(frozen=True)
@@ -70,6 +89,28 @@ class Environment:
     walls: tuple[str, ...] = ()
     used: list[str] | None = None
 
+    @property
+    def on_gpu(self) -> bool:
+        """Whether models are loaded on a GPU."""
+        return self.variant == "gpu"
+
+    @contextmanager
+    def gpu_alone(self) -> Iterator[None]:
+        """Hold this machine's GPUs alone where they are graded on, for nothing caps their memory.
+
+        Grades wait for each other. Raises `OurFault` after half an hour of it.
+        """
+        if not self.on_gpu:
+            yield
+            return
+        data_dir().mkdir(mode=0o700, parents=True, exist_ok=True)
+        with ExitStack() as held:
+            try:
+                held.enter_context(locked(data_dir() / "gpu.lock", _GPU_SECONDS))
+            except ExamError as error:
+                raise OurFault("Other grades have held the GPU for long: try again.") from error
+            yield
+
     def discard(self, container: str) -> None:
         """See to the removal of a container that has answered."""
         if self.used is None:
@@ -100,6 +141,7 @@ class Environment:
         defaults of `ContainerSpec`. Everything that it may use up has a cap, and it makes only the
         kernel's calls that it needs.
         """
+        gpu = self.on_gpu and program == "predictor"  # nothing else loads a model
         # Unbuffered: what a model printed is in the practice log however the process ends.
         command: Sequence[str] = (
             "/opt/exam/bin/python",
@@ -112,16 +154,22 @@ class Environment:
             command=command,
             user=_NOBODY,
             limits=Limits(
-                memory_bytes=needs.memory_bytes,
+                memory_bytes=needs.memory_bytes + (_GPU_MEMORY if gpu else 0),
                 cpus=CPUS,
-                processes=_PROCESSES,
+                processes=_GPU_PROCESSES if gpu else _PROCESSES,
                 open_files=_OPEN_FILES,
                 tmpfs={"/tmp": needs.tmpfs_bytes},
             ),
             labels={"exam.role": program, **self.labels},
-            environment={"HOME": "/tmp", "TF_CPP_MIN_LOG_LEVEL": "3", **_STEADY},
+            environment={
+                "HOME": "/tmp",
+                "TF_CPP_MIN_LOG_LEVEL": "3",
+                **_STEADY,
+                **(_ON_GPU if gpu else {}),
+            },
             working_dir="/tmp",
             stdin=True,
             runtime=self.runtime,
-            seccomp=profile(forks="--serve" in arguments, gvisor=self.runtime == "runsc"),
+            seccomp=profile(forks="--serve" in arguments, gvisor=self.runtime == "runsc", gpu=gpu),
+            gpus=gpu,
         )

@@ -89,6 +89,15 @@ def ended(state: ContainerState | None, section: Section) -> Exception:
     )
 
 
+def gpu_memory() -> OurFault:
+    """A GPU's memory is full: that proves nobody's fault, for others may have filled it."""
+    return OurFault(
+        "The GPU's memory did not suffice to load and predict: end what else uses it (`nvidia-smi` "
+        "shows that) and try again, or make the model smaller.",
+        reason="gpu_memory",
+    )
+
+
 def _out_of_memory(section: Section) -> Rejection:
     return Rejection(
         "out_of_memory",

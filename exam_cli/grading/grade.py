@@ -27,6 +27,8 @@ from exam_cli.grading.shapes import Other
 from exam_cli.grading.verdict import Rejection, Verdict
 from exam_cli.sections.vault import DataSet
 
+_HARDWARE = ("cpu", "cores", "gpus")
+
 
 def grade(
     submission: Submission,
@@ -55,7 +57,7 @@ def grade(
         version = saved_with(submission, section, environment.keras)
         assert data.labels is not None, "only sets with labels are graded on"
         served = None
-        if serving is not None:
+        if serving is not None and not environment.on_gpu:
             served = serving.answer(Question(submission, section, data), data.labels, run)
         if served is not None:
             predictions, found = served
@@ -140,9 +142,7 @@ def _decided(
     return replace(
         verdict,
         environment={**environment.describe(run.versions), "image": _image_id(environment)},
-        hardware={name: run.versions.get(name) for name in ("cpu", "cores")}
-        if run.versions
-        else None,
+        hardware={name: run.versions.get(name) for name in _HARDWARE} if run.versions else None,
         seconds_total=time.monotonic() - started,
         seconds_predict=run.seconds,
         printed=run.printed,

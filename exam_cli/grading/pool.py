@@ -53,12 +53,12 @@ def claim(environment: Environment, program: str, needs: Needs) -> Box | None:
 
 
 def fill(environment: Environment, needs: dict[str, Needs]) -> None:
-    """See that one fit container of each program waits; remove those that are not fit.
+    """See that one fit container of each program that has `needs` waits; remove what is not fit.
 
     It returns as soon as they are started: they import while nobody waits for them.
     """
     engine = environment.engine
-    for program in _PROGRAMS:
+    for program in needs:
         fit = False
         for state in _waiting(environment, program):
             if not fit and _is_fit(state, environment, needs[program]):

@@ -17,7 +17,7 @@ from typing import Any
 
 from exam_cli.config.section import Section
 from exam_cli.config.values import plain
-from exam_cli.errors import OurFault
+from exam_cli.errors import GpuMissing, OurFault
 from exam_cli.grading import faults, pool
 from exam_cli.grading.box import Box, PrintedTooMuch
 from exam_cli.grading.environment import Environment, Needs
@@ -94,9 +94,11 @@ def predict(
     Raises `Rejection` when the model is at fault and `OurFault` when we are.
     """
     question = Question(submission, section, data)
-    with _listening(question, environment, run) as box:
+    with environment.gpu_alone(), _listening(question, environment, run) as box:
         frame = answer_to(question, box, run)
     if frame.header.get("kind") == "fault":
+        if environment.on_gpu and frame.header.get("reason") == "out_of_memory":
+            raise faults.gpu_memory()
         raise faults.from_predictor(frame.header, saved_with, section, environment, others)
     return predictions_in(frame, question)
 
@@ -158,6 +160,13 @@ def predictor_needs(section: Section) -> Needs:
 def _listening(question: Question, environment: Environment, run: PredictorRun) -> Iterator[Box]:
     """Yield a predictor that has the question: a warm one if one is ready, else a fresh one."""
     needs = predictor_needs(question.section)
+    if environment.on_gpu:
+        # Never one that answers later: it is gone, and its memory of the GPU, before the next.
+        with Box.fresh(environment.engine, environment.container("predictor", needs)) as box:
+            ask(question, box, run)
+            _need_gpu(run)
+            yield box
+        return
     warm = pool.claim(environment, "predictor", needs)
     if warm is not None:
         with warm:
@@ -174,6 +183,15 @@ def _listening(question: Question, environment: Environment, run: PredictorRun) 
     with Box.fresh(environment.engine, spec, environment.discard) as box:
         ask(question, box, run)
         yield box
+
+
+def _need_gpu(run: PredictorRun) -> None:
+    """Raise `GpuMissing` if the program computes on the processor: no model is loaded yet."""
+    if not (run.versions or {}).get("gpus"):
+        raise GpuMissing(
+            "The exam is graded on a GPU and TensorFlow found none in the grader's container: "
+            "`exam doctor` says what is missing."
+        )
 
 
 def _await_received(question: Question, box: Box) -> Mapping[str, Any]:

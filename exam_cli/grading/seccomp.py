@@ -44,6 +44,21 @@ _ABOUT_ITSELF = """
     capget execve getegid geteuid getgid getgroups getpgid getpgrp getpid getppid getpriority
     getrandom getresgid getresuid getrlimit getrusage getsid getuid prctl sysinfo uname
 """
+# What NVIDIA's driver calls beside that from within a program: it asks and says on which processor
+# and memory its threads and buffers are, and pins them. All that it does to a GPU is an `ioctl` on
+# the device files that the container was given. From the driver's open parts and what is known of
+# traces of it: nobody could try it here, for want of a GPU. `mknod` and new processes, by which it
+# would make missing device files, stay refused: NVIDIA's toolkit has made them.
+_GPU = [
+    "get_mempolicy",
+    "mbind",
+    "memfd_create",
+    "mlock",
+    "mlock2",
+    "munlock",
+    "sched_setaffinity",
+    "set_mempolicy",
+]
 _ALWAYS = " ".join((_MEMORY, _FILES, _WAITING, _THREADS, _ABOUT_ITSELF)).split()
 
 _CLONE_THREAD = 0x10000
@@ -53,7 +68,7 @@ KILLED = 137  # the exit status of what SIGKILL has ended
 
 
 @cache
-def profile(*, forks: bool, gvisor: bool = False) -> str:
+def profile(*, forks: bool, gvisor: bool = False, gpu: bool = False) -> str:
     """Return the profile as the engine takes it, JSON text.
 
     Args:
@@ -61,18 +76,19 @@ def profile(*, forks: bool, gvisor: bool = False) -> str:
             Others may start threads and nothing else.
         gvisor: whether it is for gVisor, whose own kernel is the wall. It heeds a profile only if
             told to (`--oci-seccomp`).
+        gpu: whether it computes on a GPU.
     """
     return json.dumps(
         {
             "defaultAction": "SCMP_ACT_ERRNO",
             "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_AARCH64"],
-            "syscalls": list(_rules(forks, gvisor)),
+            "syscalls": list(_rules(forks, gvisor, gpu)),
         }
     )
 
 
-def _rules(forks: bool, gvisor: bool) -> Iterator[dict[str, Any]]:
-    yield _allow(*_ALWAYS, *(["kill"] if forks else []))
+def _rules(forks: bool, gvisor: bool, gpu: bool) -> Iterator[dict[str, Any]]:
+    yield _allow(*_ALWAYS, *(["kill"] if forks else []), *(_GPU if gpu else []))
     flags = _NEW_NAMESPACES if forks else _NEW_NAMESPACES | _CLONE_THREAD
     yield _allow("clone", argument=0, mask=flags, value=flags & _CLONE_THREAD)
     # Its flags lie in memory, where no filter sees them; told that there is none, libc uses clone.

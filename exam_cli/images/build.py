@@ -8,15 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast, get_args
 
-from exam_cli.config.edition import Architecture, Edition, Role
+from exam_cli.config.edition import Architecture, Edition, Role, Variant
 from exam_cli.engine.port import Engine, ImageInfo
 from exam_cli.errors import DiskFull, ExamError, OurFault
 from exam_cli.files import free_bytes, locked
+from exam_cli.images.variants import require
 from exam_cli.paths import cache_dir
 from exam_cli.progress import Progress
 
 _BUILD_SECONDS = 3600.0
-_BYTES_NEEDED = 8 << 30  # wheels, build stages and both images of one edition
+# Wheels, build stages and both images of one edition: with CUDA, 3.4 GB of wheels thrice (cache,
+# context, build stage) and 5.5 GB of libraries twice.
+_BYTES_NEEDED: dict[Variant, int] = {"cpu": 8 << 30, "gpu": 24 << 30}
 _STAGE = re.compile(r"^#\d+ \[(?P<stage>\S+)\s.*\]|^Step (?P<done>\d+)/(?P<total>\d+)")
 
 
@@ -60,14 +63,15 @@ def present(engine: Engine, images: Images) -> dict[Role, ImageInfo | None]:
 def ensure_images(engine: Engine, edition: Edition, progress: Progress) -> Images:
     """Return the edition's images, building those that are missing.
 
-    Raises `ExamError` or `OurFault` with one sentence; whatever was fetched is kept, so the next
-    call goes on from there.
+    Raises `UsageError` where there is no such variant, `ExamError` or `OurFault` with one sentence;
+    whatever was fetched is kept, so the next call goes on from there.
     """
     architecture = architecture_of(engine)
+    require(edition, architecture)
     images = references(edition, architecture)
     if all(present(engine, images).values()):
         return images
-    _check_room(cache_dir())
+    _check_room(cache_dir(), edition)
     cache_dir().mkdir(parents=True, exist_ok=True)
     progress.step("Waiting for another build")
     with locked(cache_dir() / "build.lock", _BUILD_SECONDS):
@@ -114,11 +118,11 @@ def _report(line: str, role: str, progress: Progress) -> None:
         progress.advance(int(match["done"]))
 
 
-def _check_room(directory: Path) -> None:
+def _check_room(directory: Path, edition: Edition) -> None:
     """Say so before a long build that cannot end well."""
-    free = free_bytes(directory)
-    if free < _BYTES_NEEDED:
+    free, needed = free_bytes(directory), _BYTES_NEEDED[edition.variant]
+    if free < needed:
         raise DiskFull(
-            f"Building the images needs about {_BYTES_NEEDED >> 30} GB and {directory} has "
+            f"Building the images needs about {needed >> 30} GB and {directory} has "
             f"{free / 2**30:.1f} GB free: free some space, or set EXAM_CACHE to a larger disk."
         )

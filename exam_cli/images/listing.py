@@ -41,19 +41,20 @@ class EditionStatus:
 
 
 def listing(engine: Engine) -> list[EditionStatus]:
-    """Return the status of every edition that travels with the program."""
+    """Return the status of every edition and variant that travels with the program."""
     architecture = architecture_of(engine)
     found = []
     for path in sorted(resource("images", "editions").glob("*/edition.yaml")):
-        edition = load_edition(path.parent.name)
-        names = references(edition, architecture)
-        found.append(
-            EditionStatus(
-                edition.edition,
-                edition.variant,
-                edition.fingerprint(architecture),
-                {"grader": names.grader, "workspace": names.workspace},
-                present(engine, names),
+        for variant in load_edition(path.parent.name).variants(architecture):
+            edition = load_edition(path.parent.name, variant)
+            names = references(edition, architecture)
+            found.append(
+                EditionStatus(
+                    edition.edition,
+                    edition.variant,
+                    edition.fingerprint(architecture),
+                    {"grader": names.grader, "workspace": names.workspace},
+                    present(engine, names),
+                )
             )
-        )
     return found

@@ -24,8 +24,10 @@ __all__ = [
     "WorkspaceMoved",
     "adopt",
     "all_sessions",
+    "change_variant",
     "find_session",
     "forget",
+    "known_session",
     "start_session",
 ]
 
@@ -45,7 +47,7 @@ def start_session(workspace: Path, exam: Exam, edition: str, variant: str) -> Se
     with writing(root):
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         with locked(root / ".lock"):
-            session = _marked(workspace) or _by_workspace().get(workspace)
+            session = known_session(workspace)
             if session is None:
                 session = record.create(workspace, exam, edition, variant)
             _mark(workspace, session.id)
@@ -82,6 +84,23 @@ def adopt(session: Session, new_path: Path) -> Session:
     with writing(session.directory), locked(sessions_dir() / ".lock"):
         record.save(moved)
     return moved
+
+
+def known_session(workspace: Path) -> Session | None:
+    """Return the session of `workspace` if there is one; nothing is made. Raises as the others."""
+    workspace = workspace.resolve()
+    return _marked(workspace) or _by_workspace().get(workspace)
+
+
+def change_variant(session: Session, variant: str) -> Session:
+    """Record that `session` goes on in another variant of its edition; return it as it is now.
+
+    Raises DiskFull or ExamError when the record cannot be written.
+    """
+    with writing(session.directory), locked(sessions_dir() / ".lock"):
+        changed = replace(record.load(session.directory), variant=variant)
+        record.save(changed)
+    return changed
 
 
 def forget(session: Session) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from exam_cli.config.edition import load_edition
 from exam_cli.config.section import Section
 from exam_cli.engine.port import Engine
 from exam_cli.errors import OurFault
@@ -18,6 +17,7 @@ from exam_cli.sections.catalog import find_section
 from exam_cli.session.session import Session
 from exam_cli.sitting import leftovers
 from exam_cli.sitting.circumstances import Circumstances
+from exam_cli.sitting.editions import grading_edition
 from exam_cli.sitting.grade import data_and_environment
 
 
@@ -48,7 +48,7 @@ def grade_again(
     not there any more, or a wall that official grading needs does not stand here.
     """
     section = find_section(session.rules, recorded["section"])
-    edition = load_edition(session.edition)
+    edition = grading_edition(session)
     around = Circumstances(section, edition, silenced=False)
     official = "walls" in recorded["isolation"]
     data, environment = data_and_environment(section, session, edition, connect(), official)

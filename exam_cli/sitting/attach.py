@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from exam_cli.config.edition import load_edition
 from exam_cli.engine.port import ContainerSpec, Engine
 from exam_cli.errors import OurFault
-from exam_cli.images.build import Images, architecture_of, references
+from exam_cli.images.build import architecture_of, references
 from exam_cli.session.session import Session
+from exam_cli.sitting.editions import grading_edition, workspace_edition
 from exam_cli.workspace import compose, pycharm, ssh_config, vscode, written
 from exam_cli.workspace.container import (
     INTERPRETER,
@@ -56,7 +56,7 @@ def compose_variables(session: Session, engine: Engine) -> dict[str, str]:
     """Return the values of compose.yaml's variables. Raises `ExamError` when nothing runs."""
     door(engine, session)
     spec = _spec(session, engine)
-    grader = _images(session, engine).grader
+    grader = references(grading_edition(session), architecture_of(engine)).grader
     return compose.variables(spec, grader, session.id, keys_of(session).inside)
 
 
@@ -67,14 +67,10 @@ def detach(session: Session) -> list[str]:
     return [str(path) for path in written.take_back(session, parts)]
 
 
-def _images(session: Session, engine: Engine) -> Images:
-    return references(load_edition(session.edition), architecture_of(engine))
-
-
 def _spec(session: Session, engine: Engine) -> ContainerSpec:
     """Describe the session's container as it runs."""
     state = need_running(engine, session)
-    image = _images(session, engine).workspace
+    image = references(workspace_edition(session), architecture_of(engine)).workspace
     ports = state.ports[JUPYTER_PORT], state.ports[SSH_PORT]
     return workspace_spec(session, image, engine.info(), *ports)
 

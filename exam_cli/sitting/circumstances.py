@@ -69,6 +69,7 @@ class Circumstances:
                 "architecture": architecture,
                 "cpu": hardware.get("cpu"),
                 "cores": hardware.get("cores"),
+                **({"gpus": hardware["gpus"]} if hardware.get("gpus") else {}),
             },
             "predictions_sha256": verdict.predictions_sha256,
             "silenced": self._silenced,

@@ -13,8 +13,10 @@ from exam_cli.errors import ExamError
 from exam_cli.files import free_bytes
 from exam_cli.grading.walls import walls
 from exam_cli.images.build import architecture_of, present, references
+from exam_cli.images.gpu import need_gpus
+from exam_cli.images.variants import require
 from exam_cli.paths import cache_dir, data_dir
-from exam_cli.session.record import all_sessions
+from exam_cli.session.record import Session, all_sessions
 from exam_cli.sitting import holes, leftovers
 from exam_cli.sitting.holes import Looked
 
@@ -54,6 +56,7 @@ def examine(connect: Callable[[], Engine]) -> list[Finding]:
         )
         findings.append(Finding("images", not missing, text, needed=False))
         sessions = all_sessions()
+        findings += _gpu(engine, sessions)
         left = sum(len(leftovers.leftovers(session, engine)) for session in sessions)
         if left:
             text = f"{left} container(s) of grades that were killed: `exam doctor --fix`"
@@ -98,6 +101,20 @@ def _engine(info: EngineInfo) -> Iterator[Finding]:
         yield Finding(topic, wall.there, wall.text, needed=wall.needed)
     for looked in holes.of_engine(info):
         yield from _holes(looked)
+
+
+def _gpu(engine: Engine, sessions: list[Session]) -> Iterator[Finding]:
+    """Yield what there is to compute on; only a session that uses a GPU needs one."""
+    needed = any("gpu" in (one.variant, one.rules.grade_on) for one in sessions)
+    edition = load_edition(DEFAULT_EDITION, "gpu")
+    try:
+        require(edition, architecture_of(engine))
+        found = ", ".join(map(str, need_gpus(engine, edition)))
+        text = found or "the engine has one to give; `exam up --gpu` builds what can look at it"
+        yield Finding("gpu", True, f"{text}: `exam up --gpu` works with it" if found else text)
+    except ExamError as error:
+        why = "" if needed else "none, and none is needed. For `exam up --gpu`: "
+        yield Finding("gpu", False, f"{why}{error}", needed=needed)
 
 
 def _holes(looked: Looked) -> Iterator[Finding]:

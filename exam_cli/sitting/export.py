@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from exam_cli.config.edition import Architecture, load_edition
+from exam_cli.config.edition import Architecture
 from exam_cli.config.section import Section
 from exam_cli.errors import ExamError
 from exam_cli.files import writing
 from exam_cli.sections.vault import is_whole, read_section_data
 from exam_cli.session.session import Session
+from exam_cli.sitting.editions import workspace_edition
 from exam_cli.workspace.export import export
 
 # Colab's machines, and nearly all others that one trains on; the pins hardly differ.
@@ -40,7 +41,7 @@ def export_section(section: Section, session: Session, target: Path | None) -> P
         export(
             section,
             read_section_data(directory),
-            load_edition(session.edition),
+            workspace_edition(session),
             _ARCHITECTURE,
             target,
         )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from exam_cli.config.edition import Edition, load_edition
+from exam_cli.config.edition import Edition
 from exam_cli.config.exam import Exam
 from exam_cli.config.section import Section
 from exam_cli.engine.port import Engine
@@ -27,6 +27,7 @@ from exam_cli.sections.vault import SectionData, SetName, section_data
 from exam_cli.session.session import Session
 from exam_cli.sitting import leftovers
 from exam_cli.sitting.circumstances import Circumstances
+from exam_cli.sitting.editions import grading_edition
 from exam_cli.sitting.keeping import keep_log, receipt_of, recorded
 from exam_cli.sitting.rules import attempting
 
@@ -137,14 +138,14 @@ def _verdict(
     around: Circumstances,
 ) -> Verdict:
     started = time.monotonic()
-    edition = load_edition(session.edition)
+    edition = grading_edition(session)
     # Until the engine has answered, the edition's own words stand for what it would have said.
     verdict = Verdict(
         section=section.section,
         slug=section.slug,
         environment={
             "edition": edition.edition,
-            "variant": session.variant,
+            "variant": edition.variant,
             "image": None,
             "tensorflow": edition.tensorflow,
             "python": edition.python,
@@ -225,7 +226,7 @@ def environment_of(session: Session, edition: Edition, image: str, engine: Engin
         engine=engine,
         image=image,
         edition=edition.edition,
-        variant=session.variant,
+        variant=edition.variant,
         tensorflow=edition.tensorflow,
         keras=edition.keras,
         runtime=rules.runtime,
@@ -236,4 +237,4 @@ def environment_of(session: Session, edition: Edition, image: str, engine: Engin
 
 
 def _around(section: Section, session: Session, manner: Manner) -> Circumstances:
-    return Circumstances(section, load_edition(session.edition), manner.silences(session.rules))
+    return Circumstances(section, grading_edition(session), manner.silences(session.rules))

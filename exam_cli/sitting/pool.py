@@ -13,7 +13,6 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 
-from exam_cli.config.edition import load_edition
 from exam_cli.engine.port import Engine
 from exam_cli.files import locked
 from exam_cli.grading import pool
@@ -24,6 +23,7 @@ from exam_cli.images.build import architecture_of, references
 from exam_cli.sections.catalog import sections_of
 from exam_cli.session.session import Session
 from exam_cli.sitting import leftovers
+from exam_cli.sitting.editions import grading_edition
 from exam_cli.sitting.grade import environment_of
 from exam_cli.sitting.rules import is_over
 from exam_cli.workspace.container import container_name
@@ -37,6 +37,8 @@ def settled(session: Session) -> AbstractContextManager[None]:
 def fill(session: Session, engine: Engine) -> None:
     """See that a predictor and a scorer wait for the session's next grade; none once it is over.
 
+    Where grades are made on a GPU, a scorer alone.
+
     Only while its workspace runs: whatever fills the pool late, `exam down` leaves nothing behind.
     Raises OSError, `ExamError`, `OurFault`.
     """
@@ -45,13 +47,15 @@ def fill(session: Session, engine: Engine) -> None:
     with settled(session):
         workspace = engine.state(container_name(session))
         if workspace is not None and workspace.running:
-            edition = load_edition(session.edition)
+            edition = grading_edition(session)
             image = references(edition, architecture_of(engine)).grader
             environment = environment_of(session, edition, image, engine)
             if is_over(session):
                 pool.drain(environment)
             else:
-                pool.fill(environment, {"predictor": most, "scorer": SCORER_NEEDS})
+                # A predictor that waits would hold memory of the GPU that candidates train on.
+                warm = {} if environment.variant == "gpu" else {"predictor": most}
+                pool.fill(environment, {**warm, "scorer": SCORER_NEEDS})
 
 
 def renew(session: Session, engine: Engine, used: Iterable[str] = ()) -> None:

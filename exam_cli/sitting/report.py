@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from exam_cli.config.edition import load_edition
 from exam_cli.config.section import Section
 from exam_cli.engine.port import Engine
 from exam_cli.errors import ExamError, OurFault
@@ -33,6 +32,7 @@ from exam_cli.sections.vault import SectionData, SetName, read_section_data
 from exam_cli.session.clock import EXTRA, MOVED
 from exam_cli.session.ledger import Event, Ledger
 from exam_cli.session.session import Session
+from exam_cli.sitting.editions import grading_edition
 from exam_cli.sitting.rules import SUBMITTED, counting, passes, total
 
 RESULT = "result"  # the directory, in the record and in the workspace
@@ -210,7 +210,7 @@ def _facts(session: Session) -> tuple[Facts, list[_Read]]:
         candidate=(end.payload.get("recipient") or {}).get("name") if end else None,
         session=session.id,
         edition=session.edition,
-        variant=session.variant,
+        variant=rules.grade_on,
         feedback=rules.feedback,
         reveal=rules.reveal and end is not None,
         started=_when(started[0]) if started else None,
@@ -321,7 +321,7 @@ def _studied(
     if not wanted:
         return facts
     engine = connect()
-    image = references(load_edition(session.edition), architecture_of(engine)).workspace
+    image = references(grading_edition(session), architecture_of(engine)).workspace
     progress.step("Intervals and pictures", len(wanted))
     looks = study(list(wanted.values()), engine, image, {"exam.session": session.id}, progress)
     by_number: dict[int, Study] = dict(zip(wanted, looks, strict=True))
@@ -361,7 +361,7 @@ def _classes(section: Section, data: SectionData) -> tuple[str, ...]:
 
 
 def _fonts(session: Session, connect: Callable[[], Engine]) -> Fonts:
-    edition = load_edition(session.edition)
+    edition = grading_edition(session)
     try:
         image = references(edition, architecture_of(connect())).workspace
     except ExamError:

@@ -74,6 +74,7 @@ class Status:
             "session": self.session.id,
             "exam": self.session.exam,
             "edition": self.session.edition,
+            "variant": self.session.variant,
             "clock": {
                 "started": started.isoformat() if started else None,
                 "deadline": deadline.isoformat() if deadline else None,

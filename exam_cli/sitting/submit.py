@@ -13,7 +13,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
-from exam_cli.config.edition import load_edition
 from exam_cli.config.exam import Exam
 from exam_cli.config.section import Section
 from exam_cli.engine.port import Engine
@@ -34,6 +33,7 @@ from exam_cli.session.ledger import Event, Ledger
 from exam_cli.session.session import Session
 from exam_cli.sitting import leftovers
 from exam_cli.sitting.circumstances import Circumstances, sealed
+from exam_cli.sitting.editions import grading_edition
 from exam_cli.sitting.grade import Manner, data_and_environment
 from exam_cli.sitting.late import grade_late
 from exam_cli.sitting.rules import SUBMITTED, counting, passes, total
@@ -175,7 +175,7 @@ def _graded(
     standings: list[Final], session: Session, engine: Engine, progress: Progress, official: bool
 ) -> list[Final]:
     """Return the sections with their final grades. Raises `ExamError`, `OurFault`."""
-    edition = load_edition(session.edition)
+    edition = grading_edition(session)
     leftovers.clear(session, engine)
     finals: list[Final] = []
     place: Environment | None = None
@@ -213,7 +213,7 @@ def _final_grade(
     attempt, section = standing.attempt, standing.section
     assert attempt is not None, "only what was scored is graded again"
     started = time.monotonic()
-    edition, manner = load_edition(session.edition), Manner(official=official)
+    edition, manner = grading_edition(session), Manner(official=official)
     around = Circumstances(section, edition, manner.silences(session.rules))
     around.found(environment)
     submission = kept(attempt["model"], session.snapshots)

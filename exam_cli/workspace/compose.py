@@ -86,6 +86,7 @@ def variables(spec: ContainerSpec, grader: str, session: str, keys: Path) -> dic
         "EXAM_UID": uid,
         "EXAM_GID": gid,
         "EXAM_WORKSPACE": spec.mounts[0].source,
+        "EXAM_VARIANT": spec.labels["exam.variant"],
         "EXAM_WORKSPACE_MARK": spec.labels["exam.workspace"],
         "EXAM_KEYS": str(keys),
         "EXAM_MEMORY": str(spec.limits.memory_bytes),

@@ -11,7 +11,15 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 
-from exam_cli.engine.port import ContainerSpec, ContainerState, Engine, EngineInfo, Limits, Mount
+from exam_cli.engine.port import (
+    GPU_ENVIRONMENT,
+    ContainerSpec,
+    ContainerState,
+    Engine,
+    EngineInfo,
+    Limits,
+    Mount,
+)
 from exam_cli.errors import ExamError, OurFault
 from exam_cli.session.session import Session
 from exam_cli.workspace.keys import ensure_keys, keys_of, note_port, noted_port
@@ -26,9 +34,12 @@ INTERPRETER = "/opt/exam/bin/python"
 ROLE = {"exam.role": "workspace"}
 
 _MOUNTED = "exam.workspace"
+_VARIANT = "exam.variant"
 _KEYS = "/etc/exam"
 _TOKEN_FILE = f"{_KEYS}/jupyter-token"
 _PROGRAM = (INTERPRETER, "-IS", "/opt/exam/programs/workspace.py")
+# A notebook that is left open does not keep the GPU's memory from the next one, or from a grade.
+_ON_GPU = {**GPU_ENVIRONMENT, "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
 _MEMORY_SHARE = 0.75  # of the engine's memory: the rest is for grading and the host
 _PROCESSES = 4096
 _JUPYTER_SECONDS = 90.0
@@ -119,9 +130,15 @@ def workspace_spec(
             **ROLE,
             "exam.session": session.id,
             _MOUNTED: _identity(session),
+            _VARIANT: session.variant,
             **_editor_labels(session),
         },
-        environment={"HOME": HOME, "JUPYTER_TOKEN_FILE": _TOKEN_FILE, "SHELL": "/bin/bash"},
+        environment={
+            "HOME": HOME,
+            "JUPYTER_TOKEN_FILE": _TOKEN_FILE,
+            "SHELL": "/bin/bash",
+            **(_ON_GPU if session.variant == "gpu" else {}),
+        },
         working_dir=WORKDIR,
         network="bridge",
         read_only=False,
@@ -134,6 +151,7 @@ def workspace_spec(
         ),
         ports={JUPYTER_PORT: port, SSH_PORT: ssh_port},
         health=(*_PROGRAM, "--healthy"),
+        gpus=session.variant == "gpu",
         limits=Limits(
             memory_bytes=int(engine.memory_bytes * _MEMORY_SHARE),
             cpus=float(engine.cpus),
@@ -169,11 +187,15 @@ def ensure_container(
 
 
 def _is_current(state: ContainerState, session: Session) -> bool:
-    """Say whether a container is such as is made today, for this directory.
+    """Say whether a container is such as is made today, for this directory and variant.
 
     A container keeps the directory that it was given, even one that has been deleted.
     """
-    return state.labels.get(_MOUNTED) == _identity(session) and SSH_PORT in state.ports
+    return (
+        state.labels.get(_MOUNTED) == _identity(session)
+        and state.labels.get(_VARIANT, "cpu") == session.variant
+        and SSH_PORT in state.ports
+    )
 
 
 def _start(engine: Engine, session: Session, spec: ContainerSpec) -> ContainerState:
@@ -270,6 +292,12 @@ def need_running(engine: Engine, session: Session) -> ContainerState:
     if state is None:
         raise ExamError("The workspace container is not running: `exam up` starts it.")
     return state
+
+
+def runs_variant(engine: Engine, session: Session) -> str | None:
+    """Return the variant whose image a session's workspace runs; None when it is not running."""
+    state = running(engine, session)
+    return None if state is None else state.labels.get(_VARIANT, "cpu")
 
 
 def running_jupyter(engine: Engine, session: Session) -> Jupyter | None:

@@ -3,8 +3,8 @@
 Frames in and out, in this order:
   in   {"token", "contract", "batch", "model": {"format", "files": [{"path", "bytes"}]},
        "tensors": [...]} and then the model's files and the inputs' bytes
-  out  {"kind": "received", "python", "tensorflow", "keras", "numpy", "cpu", "cores"}: whatever
-       goes wrong from here on is the model's doing
+  out  {"kind": "received", "python", "tensorflow", "keras", "numpy", "cpu", "cores", "gpus"}:
+       whatever goes wrong from here on is the model's doing
   out  {"kind": "predictions", "dtype": "float32", "shape", "took", "gave"} and the array's bytes;
        `took` and `gave` are the shapes of rows as the model itself has them, or null where they
        are those agreed. Or
@@ -306,6 +306,13 @@ def processor():
     return None
 
 
+def gpus():
+    """Return the names of the GPUs that TensorFlow computes on."""
+    devices = tf.config.list_physical_devices("GPU")
+    about = map(tf.config.experimental.get_device_details, devices)
+    return [str(one.get("device_name", "GPU"))[:200] for one in about]
+
+
 def answer_one():
     """Wait for one request and answer it."""
     header, arrays = receive(DIRECTORY)
@@ -314,7 +321,7 @@ def answer_one():
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     versions = {"python": platform.python_version(), "tensorflow": tf.__version__}
     versions.update({"keras": keras.__version__, "numpy": np.__version__})
-    versions.update({"cpu": processor(), "cores": os.cpu_count()})
+    versions.update({"cpu": processor(), "cores": os.cpu_count(), "gpus": gpus()})
     answer({"kind": "received", "token": token, **versions})
     try:
         reply, body = work(DIRECTORY, header, arrays)
