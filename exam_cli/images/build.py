@@ -43,7 +43,7 @@ def architecture_of(engine: Engine) -> Architecture:
 def references(edition: Edition, architecture: Architecture) -> Images:
     """Return the names that an edition's images have: they change when their content would.
 
-    Raises `ExamError` where the edition does not exist for that architecture.
+    Raises `ExamError` where the edition, or its variant, does not exist for that architecture.
     """
     if architecture not in edition.architectures:
         raise ExamError(
@@ -51,6 +51,7 @@ def references(edition: Edition, architecture: Architecture) -> Images:
             f"for TensorFlow {edition.tensorflow} has no wheels for {architecture}: use another "
             "edition, or another machine."
         )
+    require(edition, architecture)
     tag = f"{edition.edition}-{edition.variant}-{edition.fingerprint(architecture)[:12]}"
     return Images(f"exam-grader:{tag}", f"exam-workspace:{tag}")
 
@@ -63,11 +64,10 @@ def present(engine: Engine, images: Images) -> dict[Role, ImageInfo | None]:
 def ensure_images(engine: Engine, edition: Edition, progress: Progress) -> Images:
     """Return the edition's images, building those that are missing.
 
-    Raises `UsageError` where there is no such variant, `ExamError` or `OurFault` with one sentence;
-    whatever was fetched is kept, so the next call goes on from there.
+    Raises `ExamError` or `OurFault` with one sentence; whatever was fetched is kept, so the next
+    call goes on from there.
     """
     architecture = architecture_of(engine)
-    require(edition, architecture)
     images = references(edition, architecture)
     if all(present(engine, images).values()):
         return images

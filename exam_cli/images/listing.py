@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from exam_cli.config.edition import Role, load_edition
+from exam_cli.config.edition import Role, edition_names, load_edition
 from exam_cli.engine.port import Engine, ImageInfo
 from exam_cli.images.build import architecture_of, present, references
-from exam_cli.paths import resource
 
 
 @dataclass(frozen=True)
@@ -44,9 +43,9 @@ def listing(engine: Engine) -> list[EditionStatus]:
     """Return the status of every edition and variant that travels with the program."""
     architecture = architecture_of(engine)
     found = []
-    for path in sorted(resource("images", "editions").glob("*/edition.yaml")):
-        for variant in load_edition(path.parent.name).variants(architecture):
-            edition = load_edition(path.parent.name, variant)
+    for name in edition_names():
+        for variant in load_edition(name).variants(architecture):
+            edition = load_edition(name, variant)
             names = references(edition, architecture)
             found.append(
                 EditionStatus(

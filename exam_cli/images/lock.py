@@ -66,7 +66,8 @@ def _lock_wheels(edition: Edition, architecture: Architecture, draft: Path) -> N
     _compile(edition, tools, architecture, lock("tools"), lock("tensorflow"))
     gpu = _found_list(edition, "tensorflow-gpu", architecture)
     if gpu is not None:
-        _compile(edition, gpu, architecture, lock("tensorflow-gpu"))
+        # The variants share all layers but one, so what both have is of one version.
+        _compile(edition, gpu, architecture, lock("tensorflow-gpu"), lock("tensorflow"))
     workspace = _list(edition, "workspace", architecture)
     _compile(edition, workspace, architecture, lock("workspace"), lock("tensorflow"))
     _subtract(lock("workspace"), lock("tensorflow"))
