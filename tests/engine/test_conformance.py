@@ -14,7 +14,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -23,7 +23,7 @@ from exam_cli.config.edition import Edition
 from exam_cli.engine.docker import DockerEngine
 from exam_cli.engine.fake import FakeEngine
 from exam_cli.engine.port import Channel, ContainerSpec, Engine, Limits
-from exam_cli.errors import EngineUnreachable, ImageMissing, OurFault
+from exam_cli.errors import EngineUnreachable, GpuMissing, ImageMissing, OurFault
 from exam_cli.images.build import architecture_of, references
 from tests.conftest import unavailable
 
@@ -545,3 +545,21 @@ def test_every_call_says_that_no_engine_answers(silent: Engine, what: str) -> No
         answer = getattr(silent, what)(*CALLS[what])
         if what == "get":
             list(answer)
+
+
+# --- GPUs
+
+
+def test_a_container_gets_a_gpu_or_a_sentence_that_says_what_is_missing(bench: Bench) -> None:
+    container = bench.engine.create(replace(bench.spec("true"), gpus=True))
+    try:
+        bench.engine.start(container)
+    except GpuMissing as missing:
+        assert missing.reason == "no_gpu" and str(missing).endswith(".")
+        assert "could not select" not in str(missing) and "install" in str(missing)
+        state = bench.engine.state(container)
+        assert state is not None and not state.running
+    else:
+        assert bench.engine.wait(container, PATIENCE).exit_code == 0
+    bench.engine.remove(container)
+    assert bench.engine.state(container) is None

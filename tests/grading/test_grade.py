@@ -6,9 +6,11 @@ is the real one. Whatever happens, the verdict says who broke, and no container 
 
 from __future__ import annotations
 
+import json
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
@@ -49,10 +51,11 @@ def answer(header, body=b""):
     while view:
         view = view[os.write(1, view):]
 
-def ready():
+def ready(**more):
     global request
     request = wire.read_frame(sys.stdin.buffer, 1 << 30)
-    answer({{"kind": "received", "python": "3.11.2", "tensorflow": "2.21.0", "keras": "3.15.1"}})
+    versions = {{"python": "3.11.2", "tensorflow": "2.21.0", "keras": "3.15.1", **more}}
+    answer({{"kind": "received", **versions}})
 
 def inputs():
     import tensors
@@ -768,3 +771,68 @@ def test_a_slow_model_stands_still_for_a_brisk_one_and_is_given_the_time_back(
     assert hall.grade(slow).status == "scored"
     hall.engine.remove(beside[0])
     assert caps == [1.0, 0.02, 1.0], "behind others, still, and free to end"
+
+
+# --- on a GPU
+
+ON_GPU = GOOD.replace("ready()", "ready(gpus=['NVIDIA H200'])")
+
+
+@pytest.fixture
+def gpu_hall(hall: Hall) -> Hall:
+    """The same, graded on a GPU."""
+    hall.engine.gpu_trouble = None
+    hall.environment = replace(hall.environment, variant="gpu")
+    return hall
+
+
+def test_a_model_that_is_graded_on_a_gpu_gets_it_and_the_scorer_does_not(gpu_hall: Hall) -> None:
+    verdict = gpu_hall.grade(ON_GPU)
+    assert (verdict.status, verdict.score) == ("scored", 5), verdict.message
+    assert verdict.environment["variant"] == "gpu" and not verdict.warm
+    assert verdict.hardware is not None and verdict.hardware["gpus"] == ["NVIDIA H200"]
+    specs = {spec.labels["exam.role"]: spec for spec in gpu_hall.engine.created}
+    assert specs["predictor"].gpus and not specs["scorer"].gpus
+    assert specs["predictor"].environment["TF_DETERMINISTIC_OPS"] == "1"
+    assert "NVIDIA_VISIBLE_DEVICES" not in specs["scorer"].environment
+    for spec in specs.values():  # the walls are those of any grade
+        assert spec.network == "none" and spec.read_only and not spec.mounts and spec.seccomp
+    assert json.loads(specs["predictor"].seccomp or "") != json.loads(specs["scorer"].seccomp or "")
+
+
+def test_a_grade_on_the_cpu_asks_for_no_gpu(hall: Hall) -> None:
+    assert hall.grade().status == "scored"
+    assert not any(spec.gpus for spec in hall.engine.created)
+
+
+def test_a_grade_on_a_gpu_is_not_made_on_the_processor(gpu_hall: Hall) -> None:
+    assert "found none in the grader's container" in failed(gpu_hall.grade(GOOD), "no_gpu")
+    gpu_hall.engine.gpu_trouble = 'could not select device driver "" with capabilities: [[gpu]]'
+    assert "nvidia-container-toolkit" in failed(gpu_hall.grade(ON_GPU), "no_gpu")
+
+
+def test_a_full_gpu_is_not_the_model_s_proven_fault(gpu_hall: Hall) -> None:
+    program = "ready(gpus=['G']); answer({'kind': 'fault', 'reason': 'out_of_memory'})"
+    assert "end what else uses it" in failed(gpu_hall.grade(program), "gpu_memory")
+
+
+def test_grades_on_a_gpu_wait_for_each_other(gpu_hall: Hall, tmp_path: Path) -> None:
+    """Each writes when it begins to work and when it ends: no two are at work together."""
+    log = tmp_path / "log"
+    at_work = f"ready(gpus=['G']); log = open({str(log)!r}, 'a'); log.write('('); log.flush(); "
+    slow = "time.sleep(0.3); log.write(')'); log.flush(); predictions(inputs()[:, :1])"
+    gpu_hall._install(at_work + slow, None)
+    with ThreadPoolExecutor(3) as threads:
+        grades = [threads.submit(gpu_hall.grade, at_work + slow) for _ in range(3)]
+    assert [one.result().status for one in grades] == ["scored"] * 3
+    assert log.read_text() == "()()()"
+
+
+def test_what_served_others_does_not_serve_a_gpu(gpu_hall: Hall) -> None:
+    with (
+        Server(gpu_hall.environment, "predictor") as one,
+        Server(gpu_hall.environment, "scorer") as other,
+    ):
+        verdict = gpu_hall.grade(ON_GPU, serving=Serving(one, other, lambda: False))
+    assert verdict.status == "scored"
+    assert not any("--serve" in spec.command for spec in gpu_hall.engine.created)
