@@ -82,7 +82,7 @@ def check_room(archive: Archive, engine: Engine, cache: Path, *, images: bool) -
 
     need(cache, sum(one.bytes for one in manifest.source_members()))
     root = Path(engine.info().root_directory)
-    if images and root.is_absolute() and root.is_dir() and "DOCKER_HOST" not in os.environ:
+    if images and root.is_absolute() and root.is_dir() and _is_here():
         # An engine unpacks the stream to files first, and then the layers from there.
         need(root, manifest.unpacked + sum(one.bytes for one in manifest.layers))
     for place, needed in rooms.values():
@@ -92,6 +92,12 @@ def check_room(archive: Archive, engine: Engine, cache: Path, *, images: bool) -
                 f"{archive.name} needs {needed / 1e9:.1f} GB at {place} and {free / 1e9:.1f} GB "
                 "are free there: free some and run the same again; nothing was loaded."
             )
+
+
+def _is_here() -> bool:
+    """Say whether the engine's files are this machine's; of another one a path says nothing."""
+    address = os.environ.get("DOCKER_HOST", "")
+    return not address or address.startswith("unix:")
 
 
 def images_there(archive: Archive, engine: Engine, names: Images) -> bool:

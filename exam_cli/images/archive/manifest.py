@@ -43,8 +43,8 @@ _Word = Annotated[str, Like(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,79}", "a short word")
 _Path = Annotated[
     str,
     Like(
-        r"(?!.*(^|/)\.\.?(/|$))[A-Za-z0-9._/-]{1,90}[A-Za-z0-9_-]",
-        "a relative path of letters, digits, `.`, `_` and `-`",
+        rf"(?=.{{1,92}}$)(images|{SOURCES}|{EDITION})(/(?!\.\.?(/|$))[A-Za-z0-9._-]+)+",
+        "a path below images, sources or edition of letters, digits, `.`, `_` and `-`",
     ),
 ]
 

@@ -177,33 +177,36 @@ def _read_images(
             yield piece
 
     identities = [one.id for one in images.values()]
-    with (
-        contextlib.closing(_Pipe(engine.save(identities))) as pipe,
-        tarfile.open(fileobj=cast(IO[bytes], pipe), mode="r|", bufsize=_PIECE) as tar,
-        ThreadPoolExecutor(cores()) as workers,
-    ):
-        for info in tar:
-            stream = tar.extractfile(info) if info.isreg() else None
-            if stream is None:
-                continue
-            pieces: Iterable[bytes] = iter(functools.partial(stream.read, _PIECE), b"")
-            if info.size <= _MOST_SMALL:
-                pieces = small[len(small) :] = [b"".join(pieces)]
-            # Configurations, and lists of layers: no layer begins so, however it is packed.
-            if info.size <= _MOST_SMALL and small[-1][:1] in (b"{", b"["):
-                continue
-            draft = scratch / "layer"
-            with draft.open("wb") as out:
-                found = pack(counted(_plain(pieces)), out, workers)
-            diff_id = f"sha256:{found.raw_sha256}"
-            if diff_id in wanted and diff_id not in packed:
-                draft.replace(scratch / found.raw_sha256)
-                packed[diff_id] = m.Layer(
-                    diff_id=diff_id,
-                    sha256=found.sha256,
-                    bytes=found.bytes,
-                    unpacked=found.raw_bytes,
-                )
+    try:
+        with (
+            contextlib.closing(_Pipe(engine.save(identities))) as pipe,
+            tarfile.open(fileobj=cast(IO[bytes], pipe), mode="r|", bufsize=_PIECE) as tar,
+            ThreadPoolExecutor(cores()) as workers,
+        ):
+            for info in tar:
+                stream = tar.extractfile(info) if info.isreg() else None
+                if stream is None:
+                    continue
+                pieces: Iterable[bytes] = iter(functools.partial(stream.read, _PIECE), b"")
+                if info.size <= _MOST_SMALL:
+                    pieces = small[len(small) :] = [b"".join(pieces)]
+                # Configurations, and lists of layers: no layer begins so, however it is packed.
+                if info.size <= _MOST_SMALL and small[-1][:1] in (b"{", b"["):
+                    continue
+                draft = scratch / "layer"
+                with draft.open("wb") as out:
+                    found = pack(counted(_plain(pieces)), out, workers)
+                diff_id = f"sha256:{found.raw_sha256}"
+                if diff_id in wanted and diff_id not in packed:
+                    draft.replace(scratch / found.raw_sha256)
+                    packed[diff_id] = m.Layer(
+                        diff_id=diff_id,
+                        sha256=found.sha256,
+                        bytes=found.bytes,
+                        unpacked=found.raw_bytes,
+                    )
+    except (tarfile.TarError, EOFError, ValueError) as error:
+        raise OurFault("The engine broke off while it gave its images: run it again.") from error
     missing = [one for one in wanted if one not in packed]
     if missing:
         raise OurFault(f"The engine gave no layer {missing[0]} of its images: build them again.")
