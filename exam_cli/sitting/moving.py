@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from exam_cli.config.edition import Edition, load_edition
 from exam_cli.config.exam import Exam
@@ -21,6 +21,7 @@ from exam_cli.images.archive import installing, reading
 from exam_cli.images.archive.manifest import Manifest
 from exam_cli.images.archive.writing import Written, write_archive
 from exam_cli.images.build import Images, architecture_of, ensure_images
+from exam_cli.images.vouched import is_recorded
 from exam_cli.paths import cache_dir
 from exam_cli.progress import Progress
 from exam_cli.sections.catalog import every_section, sections_of
@@ -68,7 +69,14 @@ def save(
         found = fetch_source(source, engine, images.workspace, architecture)
         files[f"{source.registry}:{source.package} {source.version}"] = found
         progress.advance(number)
-    return write_archive(path, engine, edition, files, progress)
+    written = write_archive(path, engine, edition, files, progress)
+    digests = {one.role: one.digest for one in written.manifest.images}
+    if is_recorded(edition, architecture, digests) is False:
+        progress.say(
+            f"These images are not those that {edition.edition} records, so an archive of them is "
+            "loaded with its --sha256 only; `exam images verify` tells what differs."
+        )
+    return written
 
 
 def load(path: Path | None, sha256: str | None, engine: Engine, progress: Progress) -> Loaded:
@@ -113,12 +121,13 @@ def _edition(archive: reading.Archive) -> Edition:
 def _vouched(archive: reading.Archive, edition: Edition, sha256: str | None) -> Vouched:
     """Say who knows the images. Raises `BadArchive` when the edition knows better."""
     manifest = archive.manifest
-    recorded: Any = getattr(edition, "recorded", lambda _: None)(manifest.architecture)
-    if recorded and all(recorded[one.role].digest == one.digest for one in manifest.images):
+    digests = {one.role: one.digest for one in manifest.images}
+    known = is_recorded(edition, manifest.architecture, digests)
+    if known:
         return "recorded"
     if sha256 is not None:
         return "sha256"
-    if recorded:
+    if known is False:
         raise reading.BadArchive(
             f"{archive.name} holds other images than those that the edition {edition.edition} "
             "records. If whoever made it told you its sha256, give that with --sha256; nothing was "

@@ -9,14 +9,14 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from exam_cli.config.edition import DEFAULT_EDITION, load_edition
+from exam_cli.config.edition import DEFAULT_EDITION, Digests, Recorded, load_edition
 from exam_cli.engine.fake import ABOUT, FakeEngine
 from exam_cli.engine.fake_images import held
 from exam_cli.errors import DiskFull, ExamError, OurFault
@@ -26,6 +26,7 @@ from exam_cli.images.archive.packing import TooLarge, unpacked
 from exam_cli.images.archive.reading import BadArchive, opened
 from exam_cli.images.build import references
 from exam_cli.progress import SILENT
+from exam_cli.sitting import moving
 from exam_cli.sitting.moving import Loaded, load
 from tests.images.archives import IMAGES, SHARED, Forgery, forged, made, sha256, stocked
 
@@ -469,6 +470,35 @@ def test_an_image_that_was_here_under_the_name_gives_way(laptop: Laptop, archive
     assert laptop.load(archive).new
     found = laptop.engine.store.find(NAMES.grader)
     assert found is not None and found.id == IMAGES["grader"].id
+
+
+def recording(monkeypatch: pytest.MonkeyPatch, digests: dict[str, str]) -> None:
+    """Have the edition record these digests."""
+    recorded = {
+        role: Recorded(digest=digest, layers=("sha256:" + "0" * 64,))
+        for role, digest in digests.items()
+    }
+    record = Digests(architecture="x86_64", variant="cpu", base="made", **recorded)
+    known = replace(EDITION, digests=(record,))
+    monkeypatch.setattr(moving, "load_edition", lambda name, variant: known)
+
+
+def test_images_that_the_edition_records_need_nobodys_word(
+    laptop: Laptop, archive: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert laptop.load(archive).vouched == "nobody"
+    recording(monkeypatch, {role: _digest_of(one.config) for role, one in IMAGES.items()})
+    assert laptop.load(archive).vouched == "recorded"
+
+
+def test_other_images_than_the_edition_records_need_the_archives_hash(
+    laptop: Laptop, archive: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digests = {role: _digest_of(one.config) for role, one in IMAGES.items()}
+    recording(monkeypatch, {**digests, "grader": "sha256:" + "1" * 64})
+    error = refused(laptop, archive, "other images than those that the edition")
+    assert error.reason == "not_recorded"
+    assert laptop.load(archive, sha256(archive)).vouched == "sha256"
 
 
 def test_images_that_are_not_here_are_not_saved(tmp_path: Path) -> None:

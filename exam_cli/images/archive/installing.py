@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from exam_cli.config.edition import Edition
+from exam_cli.config.edition import Edition, Role
 from exam_cli.engine.port import Engine, ImageInfo
 from exam_cli.errors import DiskFull, OurFault
 from exam_cli.fetch.lockfile import sha256_of
@@ -20,7 +20,7 @@ from exam_cli.images.archive import manifest as m
 from exam_cli.images.archive.blocks import END, header, padding
 from exam_cli.images.archive.reading import Archive, BadArchive
 from exam_cli.images.archive.writing import edition_files
-from exam_cli.images.build import Images, Role, architecture_of, references
+from exam_cli.images.build import Images, architecture_of, references
 from exam_cli.progress import Progress
 
 _SPARE = 256 << 20  # the engine's own notes, and what others write meanwhile

@@ -22,10 +22,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NoReturn
 
-from exam_cli.config.edition import Architecture, Variant
+from exam_cli.config.edition import Architecture, Role, Variant
 from exam_cli.config.values import Bounds, Faulty, Length, Like, made, plain
 from exam_cli.engine.port import ImageInfo
-from exam_cli.images.build import Role
 
 FORMAT = "exam-images"
 VERSION = 1

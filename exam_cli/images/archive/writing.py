@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from exam_cli import __version__
-from exam_cli.config.edition import Edition, jupyter, jupyter_folder, programs
+from exam_cli.config.edition import Edition, Role, jupyter, jupyter_folder, programs
 from exam_cli.engine.image_config import described
 from exam_cli.engine.port import Engine, ImageInfo
 from exam_cli.errors import DiskFull, OurFault
@@ -24,7 +24,7 @@ from exam_cli.files import appearing, free_bytes, writing
 from exam_cli.images.archive import manifest as m
 from exam_cli.images.archive.blocks import END, header, padding
 from exam_cli.images.archive.packing import cores, pack, unpacked
-from exam_cli.images.build import Role, architecture_of, present, references
+from exam_cli.images.build import architecture_of, present, references
 from exam_cli.paths import resource
 from exam_cli.progress import Progress
 
