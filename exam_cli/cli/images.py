@@ -6,6 +6,7 @@ import json
 
 import click
 
+from exam_cli.cli import images_archive
 from exam_cli.cli.common import connect, json_option
 
 
@@ -61,3 +62,7 @@ def lock(edition: str) -> None:
     with showing_progress() as progress:
         for path in write_locks(wanted, connect(), progress):
             show(str(path))
+
+
+command.add_command(images_archive.save)
+command.add_command(images_archive.load)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,6 +17,8 @@ from docker.types import DeviceRequest, Healthcheck, LogConfig, Mount, Ulimit
 from exam_cli.engine import docker_client, gpu_errors
 from exam_cli.engine.docker_channel import DockerChannel
 from exam_cli.engine.docker_events import KINDS, DockerEvents
+from exam_cli.engine.docker_registry import RegistryError, fault_of
+from exam_cli.engine.image_config import configuration
 from exam_cli.engine.port import (
     HEALTH_SECONDS,
     Channel,
@@ -33,6 +35,8 @@ from exam_cli.engine.port import (
 from exam_cli.errors import DiskFull, EngineUnreachable, GpuMissing, ImageMissing, OurFault
 
 _HTTP_TIMEOUT = 120
+_PIECE = 1 << 20
+_LOADED = re.compile(r"Loaded image.*?(sha256:[0-9a-f]{64})")
 _PERIOD = 100_000  # microseconds, the kernel's own
 _BEHIND = 32  # of the 1,024 shares of processor time that a container has by default
 _GPU = ["gpu", "compute", "utility"]  # CUDA and nvidia-smi; neither displays nor video
@@ -46,11 +50,6 @@ _CAPS = {
 # The words of a list of containers for what `ContainerState` calls running, and for what has ended.
 _RUNNING = ("running", "paused", "restarting")
 _ENDED = ("exited", "dead", "removing")
-# What an image says of its containers. Builders differ in what else they note down.
-_CONFIGURATION = (
-    *("Cmd", "Entrypoint", "Env", "ExposedPorts", "Healthcheck", "Labels", "OnBuild", "Shell"),
-    *("StopSignal", "User", "Volumes", "WorkingDir"),
-)
 _START = "start a container"
 _VANISHED = "A container vanished while it was in use: try again."
 _NO_ENGINE = (
@@ -108,6 +107,13 @@ class _Api(docker.APIClient):
         """Ask for the version, as the library does to agree on an API version, and keep it."""
         self.told = super().version(api_version)
         return self.told
+
+    def get_images(self, names: Sequence[str]) -> Iterator[bytes]:
+        """Yield one archive of several images; the library's own call knows one image only."""
+        library: Any = self  # its own building blocks, which its types do not tell of
+        names = list(names)
+        answer = library._get(library._url("/images/get"), params={"names": names}, stream=True)
+        yield from library._stream_raw_result(answer, _PIECE, False)
 
 
 class _Client(docker.DockerClient):
@@ -185,6 +191,40 @@ class DockerEngine:
         except (DockerException, requests.exceptions.RequestException):
             return False
         return self.image(reference) is not None
+
+    def fetch(self, reference: str, told: Callable[[int, int], None]) -> None:
+        """Fetch an image by digest from its registry; tell (bytes done, bytes known of)."""
+        with _translated("fetch an image"), fault_of(reference):
+            _follow(self._api.pull(reference, stream=True, decode=True), told)
+
+    def push(self, name: str, told: Callable[[int, int], None]) -> str:
+        """Send an image that has this name to the name's registry; return its digest there."""
+        with _translated("send an image"), fault_of(name):
+            last = _follow(self._api.push(name, stream=True, decode=True), told)
+        if "Digest" not in last:
+            raise OurFault(f"The engine sent {name} and did not tell its digest: try again.")
+        return str(last["Digest"])
+
+    def tag(self, reference: str, name: str) -> None:
+        """Give an image that is here one more name, taking it from whatever had it."""
+        repository, _, tag = name.rpartition(":")
+        with _translated("name an image"):
+            self._api.tag(reference, repository, tag)
+
+    def save(self, references: Sequence[str]) -> Iterator[bytes]:
+        """Yield images as the tar that `docker save` writes; what they share is in it once."""
+        with _translated("read an image"):
+            yield from self._api.get_images(references)
+
+    def load(self, tar: Iterable[bytes]) -> list[str]:
+        """Take in images from a tar as `save` gives it; return their ids in its order."""
+        found: list[str] = []
+        with _translated("load images"):
+            for event in self._api.load_image(iter(tar), quiet=False):
+                if "error" in event:
+                    raise APIError(event["error"], explanation=event["error"])
+                found += _LOADED.findall(event.get("stream", ""))
+        return found
 
     def import_image(self, tar: IO[bytes], reference: str) -> None:
         """Make an image of one layer from an uncompressed tar of a root file system."""
@@ -416,6 +456,28 @@ def _wanted(labels: Mapping[str, str]) -> list[str]:
     return [f"{name}={value}" if value else name for name, value in labels.items()]
 
 
+def _follow(
+    events: Iterable[Mapping[str, Any]], told: Callable[[int, int], None]
+) -> Mapping[str, Any]:
+    """Tell how far a transfer is; return what the engine says of its end.
+
+    Raises `RegistryError` with the engine's words.
+    """
+    layers: dict[str, tuple[int, int]] = {}
+    last: Mapping[str, Any] = {}
+    for event in events:
+        if "error" in event:
+            raise RegistryError(str(event["error"]))
+        last = event.get("aux") or last
+        if event.get("status") in ("Downloading", "Pushing"):
+            detail = event.get("progressDetail") or {}
+            done, total = int(detail.get("current") or 0), int(detail.get("total") or 0)
+            layers[str(event.get("id"))] = done, max(done, total)
+            sums = [sum(column) for column in zip(*layers.values(), strict=True)]
+            told(sums[0], sums[1])
+    return last
+
+
 def _cpu_time(cpus: float) -> dict[str, int]:
     # As quota and period: what was given as one number cannot be changed by this library.
     return {"cpu_period": _PERIOD, "cpu_quota": int(cpus * _PERIOD)}
@@ -450,15 +512,8 @@ def _image_info(raw: Mapping[str, Any]) -> ImageInfo:
         size=raw["Size"],
         layers=tuple(raw["RootFS"].get("Layers") or ()),
         labels=raw["Config"].get("Labels") or {},
-        config=_configuration(raw),
+        config=configuration(raw["Config"], raw),
     )
-
-
-def _configuration(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what decides how an image's containers start."""
-    said = {name: raw["Config"].get(name) for name in _CONFIGURATION}
-    said |= {name: raw.get(name) for name in ("Architecture", "Os", "Variant")}
-    return {name: value for name, value in said.items() if value}
 
 
 def _listed(raw: Mapping[str, Any]) -> Listed:

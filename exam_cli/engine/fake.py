@@ -17,12 +17,13 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Literal, Self
 
+from exam_cli.engine.fake_images import FakeRegistry, ImageStore, held
 from exam_cli.engine.gpu_errors import sentence_for
 from exam_cli.engine.port import (
     Channel,
@@ -37,7 +38,7 @@ from exam_cli.engine.port import (
     Listed,
     Stream,
 )
-from exam_cli.errors import EngineUnreachable, GpuMissing, ImageMissing, OurFault
+from exam_cli.errors import EngineUnreachable, ExamError, GpuMissing, ImageMissing, OurFault
 
 Program = Callable[[ContainerSpec], Sequence[str]]
 
@@ -96,7 +97,9 @@ class FakeEngine:
     """A `Engine` of plain processes.
 
     Args:
-        known: references of the images that are "here".
+        known: references of the images that are "here", with nothing in them.
+        store: images with content.
+        registry: answers `push`, `fetch` and `pull`.
         program: maps a specification to the command that stands in for it on this machine; by
             default the specification's own command.
         reachable: False makes every call raise `EngineUnreachable`.
@@ -109,6 +112,8 @@ class FakeEngine:
     reachable: bool = True
     about: EngineInfo = ABOUT
     gpu_trouble: str | None = 'could not select device driver "" with capabilities: [[gpu]]'
+    store: ImageStore = field(default_factory=ImageStore)
+    registry: FakeRegistry = field(default_factory=lambda: FakeRegistry(reachable=False))
     created: list[ContainerSpec] = field(default_factory=list)
     _containers: dict[str, _Container] = field(default_factory=dict)
     _ids: Iterator[int] = field(default_factory=itertools.count)
@@ -131,24 +136,60 @@ class FakeEngine:
     def image(self, reference: str) -> ImageInfo | None:
         """Return an image that is already here, or None."""
         self._answer()
-        return _image(reference) if reference in self.known else None
+        return _image(reference) if reference in self.known else self.store.find(reference)
 
     def images(self, repository: str) -> list[ImageInfo]:
         """Return all images of a repository that are here."""
         self._answer()
-        return [_image(name) for name in sorted(self.known) if name.split(":")[0] == repository]
+        names = sorted({*self.known, *self.store.names})
+        found = (self.image(name) for name in names if name.rpartition(":")[0] == repository)
+        return [one for one in found if one is not None]
 
     def pull(self, reference: str) -> bool:
-        """No registry ever answers."""
+        """Take an image from the registry if it answers and has it."""
         self._answer()
-        return False
+        try:
+            self.fetch(reference, lambda done, total: None)
+        except ExamError:
+            return False
+        return True
+
+    def fetch(self, reference: str, told: Callable[[int, int], None]) -> None:
+        """Take an image from the registry."""
+        self._answer()
+        image = self.registry.get(reference)
+        told(len(image.config), len(image.config))
+        self.store.keep(image, reference)
+
+    def push(self, name: str, told: Callable[[int, int], None]) -> str:
+        """Give an image to the registry."""
+        self._answer()
+        image = self.store.images[self.store.names[name]]
+        told(len(image.config), len(image.config))
+        return self.registry.push(name, image)
+
+    def tag(self, reference: str, name: str) -> None:
+        """Name an image."""
+        self._answer()
+        if reference in self.known:
+            self.known.add(name)
+        else:
+            self.store.tag(reference, name)
+
+    def save(self, references: Sequence[str]) -> Iterator[bytes]:
+        """Yield images as a tar."""
+        self._answer()
+        yield from self.store.save(references)
+
+    def load(self, tar: Iterable[bytes]) -> list[str]:
+        """Take in images from a tar."""
+        self._answer()
+        return self.store.load(tar)
 
     def import_image(self, tar: IO[bytes], reference: str) -> None:
-        """Remember the reference; drain the tar."""
+        """Keep an image of one layer."""
         self._answer()
-        while tar.read(1 << 20):
-            pass
-        self.known.add(reference)
+        self.store.keep(held([tar.read()]), reference)
 
     def build(
         self, context: Path, target: str, tag: str, arguments: Mapping[str, str]
@@ -162,11 +203,12 @@ class FakeEngine:
         """Forget the reference."""
         self._answer()
         self.known.discard(reference)
+        self.store.forget(reference)
 
     def create(self, spec: ContainerSpec) -> str:
         """Record a container."""
         self._answer()
-        if spec.image not in self.known:
+        if self.image(spec.image) is None:
             raise ImageMissing(
                 f"The image {spec.image} is not on this engine: `exam up` builds it."
             )

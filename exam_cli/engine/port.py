@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -269,6 +269,35 @@ class Engine(Protocol):
 
     def pull(self, reference: str) -> bool:
         """Fetch an image by digest; False when no registry answers or it is not there."""
+
+    def fetch(self, reference: str, told: Callable[[int, int], None]) -> None:
+        """Fetch an image by digest from its registry, with what the user's own login allows.
+
+        `told` hears (bytes done, bytes known of so far). Raises `ExamError` that says why not, by
+        reason: "registry_unreachable", "registry_denied", "not_there", "registry_failed".
+        """
+
+    def push(self, name: str, told: Callable[[int, int], None]) -> str:
+        """Send an image that has this name to the registry that the name begins with.
+
+        Returns the digest that it has there. Raises as `fetch` does.
+        """
+
+    def tag(self, reference: str, name: str) -> None:
+        """Give an image that is here one more name, taking it from whatever had it."""
+
+    def save(self, references: Sequence[str]) -> Iterator[bytes]:
+        """Yield images as one tar, laid out as `docker save` does; what they share is in it once.
+
+        A symbolic link may stand for a layer that is there already.
+        """
+
+    def load(self, tar: Iterable[bytes]) -> list[str]:
+        """Take in images from a tar laid out as that of `save`; return their ids in its order.
+
+        Layers may be gzipped. An engine names an image only as the tar's `manifest.json` says, and
+        takes in nothing when the tar ends early or raises. Raises `OurFault`, or `DiskFull`.
+        """
 
     def import_image(self, tar: IO[bytes], reference: str) -> None:
         """Make an image of one layer from an uncompressed tar of a root file system."""

@@ -33,6 +33,11 @@ def shipped_section(number: int, form: str = "a") -> Section:
     raise UsageError(f"There is no section {number}: choose one of {numbers}.")
 
 
+def every_section() -> list[Section]:
+    """Return all sections that travel with the program, in all their forms."""
+    return sorted(map(load_section, _folders("*-*")), key=lambda one: (one.section, one.form))
+
+
 def sections_of(exam: Exam) -> list[Section]:
     """Return the sections of an exam, by number. Raises `ExamError` with all that is wrong."""
     chosen = exam.sections or tuple(Choice(section=number) for number in _numbers())

@@ -5,14 +5,17 @@ A promise that only one of them keeps is a bug in the other, or a promise to tak
 
 from __future__ import annotations
 
+import gzip
 import http.server
+import io
 import json
 import socketserver
+import tarfile
 import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +26,7 @@ from exam_cli.config.edition import Edition
 from exam_cli.engine.docker import DockerEngine
 from exam_cli.engine.fake import FakeEngine
 from exam_cli.engine.port import Channel, ContainerSpec, Engine, Limits
-from exam_cli.errors import EngineUnreachable, GpuMissing, ImageMissing, OurFault
+from exam_cli.errors import EngineUnreachable, ExamError, GpuMissing, ImageMissing, OurFault
 from exam_cli.images.build import architecture_of, references
 from tests.conftest import unavailable
 
@@ -111,6 +114,33 @@ def read_bytes(channel: Channel, count: int) -> bytes:
 # --- images
 
 
+def tar_of(name: str, content: bytes) -> bytes:
+    """Return a tar of one file."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        info = tarfile.TarInfo(name)
+        info.size = len(content)
+        tar.addfile(info, io.BytesIO(content))
+    return out.getvalue()
+
+
+def with_layer(saved: bytes, change: Callable[[bytes], bytes]) -> bytes:
+    """Return a saved image of one layer with another file in the layer's place."""
+    out = io.BytesIO()
+    with (
+        tarfile.open(fileobj=io.BytesIO(saved)) as old,
+        tarfile.open(fileobj=out, mode="w") as new,
+    ):
+        for info in old:
+            stream = old.extractfile(info) if info.isreg() else None
+            content = stream.read() if stream else b""
+            if content and content[:1] not in b"{[1":  # none of the lists, nor VERSION
+                content = change(content)
+                info.size = len(content)
+            new.addfile(info, io.BytesIO(content))
+    return out.getvalue()
+
+
 def test_an_image_that_is_here_is_described(bench: Bench) -> None:
     image = bench.engine.image(bench.image)
     assert image is not None
@@ -125,6 +155,69 @@ def test_an_image_that_is_not_here_is_none_and_never_pulled(bench: Bench) -> Non
     bench.engine.remove_image("exam-nothing:none")
     with pytest.raises(ImageMissing, match="exam-nothing:none"):
         bench.engine.create(ContainerSpec("exam-nothing:none", ["true"], user="1:1", limits=LIMITS))
+
+
+def test_an_image_that_was_saved_is_loaded_again_without_a_name(bench: Bench) -> None:
+    engine, name = bench.engine, f"exam-test-{bench.label}:one"
+    tar = tar_of("hello", bench.label.encode())
+    try:
+        engine.import_image(io.BytesIO(tar), name)
+        before = engine.image(name)
+        assert before is not None
+        saved = b"".join(engine.save([before.id]))
+        engine.remove_image(name)
+        assert engine.image(before.id) is None
+        assert engine.load([saved[:1000], saved[1000:]]) == [before.id]
+        after = engine.image(before.id)
+        assert after is not None and after.tags == ()
+        assert (after.digest, after.layers) == (before.digest, before.layers)
+        engine.tag(after.id, name)
+        named = engine.image(name)
+        assert named is not None and (named.id, list(named.tags)) == (after.id, [name])
+    finally:
+        engine.remove_image(name)
+    assert engine.image(before.id) is None
+
+
+def test_of_a_tar_that_ends_early_or_breaks_off_nothing_is_loaded(bench: Bench) -> None:
+    engine, name = bench.engine, f"exam-test-{bench.label}:two"
+    engine.import_image(io.BytesIO(tar_of("hello", bench.label.encode() * 10_000)), name)
+    image = engine.image(name)
+    assert image is not None
+    saved = b"".join(engine.save([image.id]))
+    engine.remove_image(name)
+
+    def breaking() -> Iterator[bytes]:
+        yield saved[: len(saved) // 2]
+        raise UnicodeError("of the one who sends")
+
+    with pytest.raises(OurFault):
+        engine.load([saved[: len(saved) // 2]])
+    with pytest.raises(UnicodeError):
+        engine.load(breaking())
+    assert engine.image(image.id) is None
+
+
+def test_layers_are_loaded_gzipped_and_a_wrong_one_is_refused(bench: Bench) -> None:
+    engine, name = bench.engine, f"exam-test-{bench.label}:three"
+    engine.import_image(io.BytesIO(tar_of("hello", bench.label.encode())), name)
+    image = engine.image(name)
+    assert image is not None
+    saved = b"".join(engine.save([image.id]))
+    engine.remove_image(name)
+    with pytest.raises(OurFault, match="diffID"):
+        engine.load([with_layer(saved, lambda layer: gzip.compress(tar_of("hello", b"other")))])
+    assert engine.image(image.id) is None
+    assert engine.load([with_layer(saved, gzip.compress)]) == [image.id]
+    engine.remove_image(image.id)
+
+
+def test_a_registry_that_is_not_there_is_told(bench: Bench) -> None:
+    reference = f"127.0.0.1:1/exam-grader@sha256:{'0' * 64}"
+    assert bench.engine.pull(reference) is False
+    with pytest.raises(ExamError) as failure:
+        bench.engine.fetch(reference, lambda done, total: None)
+    assert failure.value.reason == "registry_unreachable"
 
 
 def test_the_engine_describes_itself(bench: Bench) -> None:

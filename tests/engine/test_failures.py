@@ -6,7 +6,6 @@ The tests of the first class are one sitting, in order.
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 
 import docker
 import pytest
@@ -27,6 +25,7 @@ from exam_cli.grading.grade import grade
 from exam_cli.grading.intake import Submission
 from exam_cli.sections.vault import SectionData
 from tests.engine.models import Models
+from tests.engine.private import PrivateEngine, skip_unless_possible
 from tests.engine.road import Done, Road
 
 pytestmark = pytest.mark.engine
@@ -164,66 +163,18 @@ class TestOneSitting:
         assert list((slow.record() / "snapshots").glob(".part-*")) == []
 
 
-class PrivateEngine:
-    """An engine of the test's own, which may be killed; it has the grader image and no network.
-
-    It is the first process of name spaces of its own: what it starts and mounts goes with it, as
-    when a machine dies, and the machine's own engine keeps its network.
-    """
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self.address = f"unix://{directory}/engine.sock"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start it and wait until it answers."""
-        daemon = shutil.which("dockerd") or "/usr/sbin/dockerd"
-        alone = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
-        places = {"data-root": "data", "exec-root": "run", "pidfile": "pid"}
-        line = [*alone, daemon, f"--host={self.address}", "--bridge=none", "--iptables=false"]
-        line += [f"--{name}={self._directory}/{place}" for name, place in places.items()]
-        (self._directory / "pid").unlink(missing_ok=True)
-        with (self._directory / "log").open("ab") as log:
-            self._process = subprocess.Popen(line, stdout=log, stderr=log)
-        deadline = time.monotonic() + 60
-        while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                pytest.skip("no second engine can be started here")
-            time.sleep(0.2)
-
-    def _answers(self) -> bool:
-        try:
-            docker.DockerClient(self.address, version="auto", timeout=5).close()
-        except docker.errors.DockerException:
-            return False
-        return True
-
-    def load(self, engine: Engine, image: str) -> None:
-        """Copy an image from another engine."""
-        saved = docker.from_env(timeout=300).images.get(image).save(named=image)
-        docker.DockerClient(self.address, timeout=300).images.load(saved)
-
-    def kill(self) -> None:
-        """Kill it with all that it runs."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-
-
 @pytest.fixture(scope="module")
 def private(
     docker_engine: Engine, grader: Environment, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[PrivateEngine]:
-    if os.getuid() != 0 or os.environ.get("DOCKER_HOST"):
-        pytest.skip("a second engine needs root, and a first one on this machine")
+    skip_unless_possible()
     engine = PrivateEngine(tmp_path_factory.mktemp("engine"))
     try:
         engine.start()
-        engine.load(docker_engine, grader.image)
+        engine.load(grader.image)
         yield engine
     finally:
-        engine.kill()
+        engine.clear()
 
 
 def test_an_engine_that_is_killed_in_the_middle(

@@ -100,7 +100,7 @@ def test_an_exam_that_is_graded_on_a_gpu_needs_one(tmp_path: Path) -> None:
 def test_an_edition_without_the_variant_says_which_it_has(
     tmp_path: Path, engine: FakeEngine
 ) -> None:
-    with pytest.raises(UsageError, match="cert-2023 has no gpu variant .* it has cpu"):
+    with pytest.raises(UsageError, match=r"cert-2023 has no gpu variant .* it has cpu"):
         up(tmp_path / "workspace", None, "cert-2023", 0, engine, SILENT, "gpu")
     assert all_sessions() == []
 
