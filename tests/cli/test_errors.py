@@ -204,7 +204,8 @@ def test_grading_all_tells_every_section_and_the_worst_status(
 def test_status_works_without_an_engine(exam: Exam, session: Session) -> None:
     told = exam("status", "--json")
     assert told.status == 0
-    assert set(told.json) == {"session", "exam", "edition", "clock", "containers", "sections"}
+    contract = {"session", "exam", "edition", "clock", "containers", "sections"}
+    assert set(told.json) == {*contract, "variant"}
     assert told.json["session"] == session.id and told.json["containers"] == []
     assert {"started", "deadline", "seconds_left"} <= set(told.json["clock"])
     assert set(told.json["sections"][0]) == {
