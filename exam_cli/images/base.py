@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from exam_cli.config.edition import Architecture, BaseKind, Edition
-from exam_cli.engine.port import Engine
+from exam_cli.engine.port import Engine, ImageInfo
 from exam_cli.errors import DiskFull, ExamError
 from exam_cli.fetch.apt import chosen_keyring, chosen_mirror, host_mirror
 from exam_cli.images.debian import STATUS, check_base_lock, installed
@@ -69,6 +69,14 @@ def base_names(edition: Edition, architecture: Architecture) -> dict[BaseKind, s
         "pulled": f"{edition.base.image.split(':')[0]}@{edition.base.digest}",
         "made": f"exam-base:{edition.suite}-{architecture}-{tag}",
     }
+
+
+def base_kind(
+    engine: Engine, edition: Edition, architecture: Architecture, image: ImageInfo
+) -> BaseKind:
+    """Return which base an image stands on."""
+    pulled = engine.image(base_names(edition, architecture)["pulled"])
+    return "pulled" if pulled and image.layers[: len(pulled.layers)] == pulled.layers else "made"
 
 
 def ensure_base(
