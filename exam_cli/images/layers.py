@@ -113,6 +113,8 @@ def saved_layers(saved: Iterable[bytes], *, files: bool = False) -> list[list[La
                     manifest = json.load(stream)
                 elif stream is not None:
                     found[member.name] = _layer(stream, files)
+        if not manifest:
+            raise tarfile.ReadError("it ends early")
         return [[found[links.get(one, one)] for one in image["Layers"]] for image in manifest]
     except (tarfile.TarError, KeyError, ValueError, zlib.error) as error:
         raise OurFault(
