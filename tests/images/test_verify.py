@@ -6,13 +6,16 @@ import gzip
 import hashlib
 import io
 import json
+import random
 import tarfile
+import tempfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
 from exam_cli.config.edition import DEFAULT_EDITION, LAYERS, Edition, Role, load_edition
+from exam_cli.config.load import load
 from exam_cli.engine.fake import FakeEngine
 from exam_cli.engine.fake_images import Held, held
 from exam_cli.errors import ExamError, OurFault
@@ -85,22 +88,11 @@ class Room:
 
     def record(self) -> None:
         path = record(self.engine, self.edition, self.inspect())
-        read = path.read_text()
-        original = load_edition(DEFAULT_EDITION).directory / "edition.yaml"
-        try:
-            kept = original.read_text()
-            told = _read(read)
-        finally:
-            assert original.read_text() == kept
-        self.edition = replace(self.edition, digests=told.digests)
+        self.edition = replace(self.edition, digests=_read(path.read_text()).digests)
 
 
 def _read(text: str) -> Edition:
     """Return an edition of this text."""
-    import tempfile
-
-    from exam_cli.config.load import load
-
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
         file.write(text)
         file.flush()
@@ -268,6 +260,6 @@ def test_packed_layers_are_read_in_pieces_of_any_size(size: int) -> None:
 
 @pytest.mark.parametrize("part", [0.3, 0.6, 0.9])
 def test_what_is_cut_off_is_our_fault(part: float) -> None:
-    saved = oci([layer("one") * 3])
+    saved = oci([layer("one", large=(random.Random(0).randbytes(1 << 16), 0o644))])
     with pytest.raises(OurFault, match="cannot be read"):
         saved_layers([saved[: int(len(saved) * part)]])
