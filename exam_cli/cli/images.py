@@ -6,7 +6,7 @@ import json
 
 import click
 
-from exam_cli.cli import images_archive
+from exam_cli.cli import images_archive, images_verify
 from exam_cli.cli.common import connect, json_option
 
 
@@ -18,8 +18,14 @@ def command() -> None:
 @command.command()
 @click.option("--edition", default="tf2.21", show_default=True)
 @click.option("--gpu", is_flag=True, help="The variant with CUDA.")
-def build(edition: str, gpu: bool) -> None:
-    """Build an edition's images if they are not here."""
+@click.option("--again", is_flag=True, help="Build them even where they are here.")
+def build(edition: str, gpu: bool, again: bool) -> None:
+    """Build an edition's images if they are not here.
+
+    EXAM_DEBIAN_MIRROR names the archive that Debian's packages are taken from, such as the archive
+    as it was when the edition was locked; EXAM_DEBIAN_KEYRING a file with the keys of its signers,
+    where they are not Debian. DOCKER_BUILDKIT=0 builds with the classic builder.
+    """
     from exam_cli.cli.screen import show, showing_progress
     from exam_cli.config.edition import load_edition
     from exam_cli.images.build import ensure_images
@@ -27,7 +33,7 @@ def build(edition: str, gpu: bool) -> None:
     # First: a wrong name is told with or without an engine.
     wanted = load_edition(edition, "gpu" if gpu else "cpu")
     with showing_progress() as progress:
-        images = ensure_images(connect(), wanted, progress)
+        images = ensure_images(connect(), wanted, progress, again=again)
     show(f"{images.grader}\n{images.workspace}")
 
 
@@ -66,3 +72,4 @@ def lock(edition: str) -> None:
 
 command.add_command(images_archive.save)
 command.add_command(images_archive.load)
+command.add_command(images_verify.verify)

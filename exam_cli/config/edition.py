@@ -132,6 +132,8 @@ class Edition:
         images = resource("images")
         files = [images / name for name in ("Dockerfile", "collect", "trim.py")]
         files += [self.lock(layer, architecture) for layer in ("tools", "tensorflow", "workspace")]
+        debian = (self.lock(layer, architecture) for layer in ("base", "debian"))
+        files += [lock for lock in debian if lock.is_file()]
         files += programs() + jupyter()
         for path in files:
             content = path.read_bytes()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -235,10 +235,37 @@ class DockerEngine:
             self._api.import_image_from_stream(pieces, repository=repository, tag=tag)
 
     def build(
-        self, context: Path, target: str, tag: str, arguments: Mapping[str, str]
+        self,
+        context: Path,
+        target: str,
+        tag: str,
+        arguments: Mapping[str, str],
+        *,
+        cached: bool = True,
     ) -> Iterator[str]:
         """Build a stage of `context/Dockerfile` without network; yield the builder's lines."""
-        return docker_client.build(context, target, tag, arguments)
+        return docker_client.build(context, target, tag, arguments, cached=cached)
+
+    def build_leftovers(self) -> frozenset[str]:
+        """Return BuildKit's records, and the classic builder's images without a name."""
+        with _translated("list what builds left"):
+            records = self._api.df().get("BuildCache") or ()
+            nameless = self._api.images(all=True, filters={"dangling": True})
+        return frozenset([*(one["ID"] for one in records), *(one["Id"] for one in nameless)])
+
+    def remove_leftovers(self, leftovers: Collection[str]) -> None:
+        """Remove some of these, again and again: what stands on others has to go first."""
+        while True:
+            there = self.build_leftovers()
+            left = there.intersection(leftovers)
+            for one in left:
+                with contextlib.suppress(NotFound, OurFault), _translated("remove a build's step"):
+                    if one.startswith("sha256:"):
+                        self._api.remove_image(one)
+                    else:
+                        self._api.prune_builds(filters={"id": one}, all=True)
+            if not left or len(self.build_leftovers().intersection(left)) == len(left):
+                return
 
     def remove_image(self, reference: str) -> None:
         """Remove an image if it is here."""

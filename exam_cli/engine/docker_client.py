@@ -60,15 +60,21 @@ def client() -> tuple[str, bool]:
     return commands[0], False
 
 
-def build(context: Path, target: str, tag: str, arguments: Mapping[str, str]) -> Iterator[str]:
+def build(
+    context: Path, target: str, tag: str, arguments: Mapping[str, str], *, cached: bool = True
+) -> Iterator[str]:
     """Build a stage without network and yield what the builder prints.
+
+    DOCKER_BUILDKIT=0 chooses the classic builder, as it does for the command itself.
 
     Raises `DiskFull` or `OurFault` with the builder's last words.
     """
     command, buildkit = client()
+    buildkit = buildkit and os.environ.get("DOCKER_BUILDKIT") != "0"
     line = [command, "build", "--network=none", f"--target={target}", f"--tag={tag}"]
     line += [f"--build-arg={name}={value}" for name, value in sorted(arguments.items())]
     line += ["--progress=plain"] if buildkit else []
+    line += [] if cached else ["--no-cache"]
     last: list[str] = []
     with subprocess.Popen(
         [*line, str(context)],

@@ -17,13 +17,13 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Literal, Self
 
-from exam_cli.engine.fake_images import FakeRegistry, ImageStore, held
+from exam_cli.engine.fake_images import FakeRegistry, Held, ImageStore, held
 from exam_cli.engine.gpu_errors import sentence_for
 from exam_cli.engine.port import (
     Channel,
@@ -100,6 +100,7 @@ class FakeEngine:
         known: references of the images that are "here", with nothing in them.
         store: images with content.
         registry: answers `push`, `fetch` and `pull`.
+        built: what building a stage gives.
         program: maps a specification to the command that stands in for it on this machine; by
             default the specification's own command.
         reachable: False makes every call raise `EngineUnreachable`.
@@ -114,6 +115,7 @@ class FakeEngine:
     gpu_trouble: str | None = 'could not select device driver "" with capabilities: [[gpu]]'
     store: ImageStore = field(default_factory=ImageStore)
     registry: FakeRegistry = field(default_factory=lambda: FakeRegistry(reachable=False))
+    built: dict[str, Held] = field(default_factory=dict)
     created: list[ContainerSpec] = field(default_factory=list)
     _containers: dict[str, _Container] = field(default_factory=dict)
     _ids: Iterator[int] = field(default_factory=itertools.count)
@@ -192,12 +194,30 @@ class FakeEngine:
         self.store.keep(held([tar.read()]), reference)
 
     def build(
-        self, context: Path, target: str, tag: str, arguments: Mapping[str, str]
+        self,
+        context: Path,
+        target: str,
+        tag: str,
+        arguments: Mapping[str, str],
+        *,
+        cached: bool = True,
     ) -> Iterator[str]:
-        """Remember the tag."""
+        """Take the image that `built` has for that stage, or one with nothing in it."""
         self._answer()
         yield f"building {target}"
-        self.known.add(tag)
+        if target in self.built:
+            self.store.keep(self.built[target], tag)
+        else:
+            self.known.add(tag)
+
+    def build_leftovers(self) -> frozenset[str]:
+        """Nothing is left."""
+        self._answer()
+        return frozenset()
+
+    def remove_leftovers(self, leftovers: Collection[str]) -> None:
+        """There is nothing to remove."""
+        self._answer()
 
     def remove_image(self, reference: str) -> None:
         """Forget the reference."""

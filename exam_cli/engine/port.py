@@ -303,12 +303,26 @@ class Engine(Protocol):
         """Make an image of one layer from an uncompressed tar of a root file system."""
 
     def build(
-        self, context: Path, target: str, tag: str, arguments: Mapping[str, str]
+        self,
+        context: Path,
+        target: str,
+        tag: str,
+        arguments: Mapping[str, str],
+        *,
+        cached: bool = True,
     ) -> Iterator[str]:
         """Build a stage of `context/Dockerfile` without network; yield the builder's lines.
 
+        `cached` says whether steps that were built before may be taken as they are.
+
         Raises `OurFault` with the builder's last words, or `DiskFull`.
         """
+
+    def build_leftovers(self) -> frozenset[str]:
+        """Return what builders keep beside images: steps, by id, of builds that are over."""
+
+    def remove_leftovers(self, leftovers: Collection[str]) -> None:
+        """Remove such steps. Those that are in use, or that others stand on, stay."""
 
     def remove_image(self, reference: str) -> None:
         """Remove an image if it is here."""

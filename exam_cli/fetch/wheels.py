@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -31,6 +32,13 @@ _PARALLEL = 4
 _BATCH = 12
 _LOCK_SECONDS = 3600.0
 _SCRATCH = "arriving-"
+# What pip says, for it has no other way to tell.
+_OTHER_HASH = re.compile(r"DO NOT MATCH THE HASHES[^\n]*\n +(\S+) ")
+_GONE = re.compile(r"No matching distribution found for (\S+)")
+_YANKED = re.compile(
+    r"yanked version: '([^']+)' candidate \(version (\S+) .*?^Reason for being yanked: (.*)$",
+    re.M | re.S,
+)
 _LARGE = ("tensorflow", "nvidia", "jaxlib", "triton")
 
 
@@ -160,8 +168,10 @@ def _download(
                 if process.poll() is None:
                     continue
                 running.remove(one)
+                output = process.stdout.read() if process.stdout else ""
                 if process.returncode:
-                    raise _failure(batch, process.stdout.read() if process.stdout else "")
+                    raise _failure(batch, output)
+                _tell_withdrawn(output, progress)
                 done += len(batch)
             shown = max(shown, done + partly)  # pip tidies up before it ends
             progress.advance(shown)
@@ -193,10 +203,33 @@ def _pip(
     )
 
 
+def _tell_withdrawn(output: str, progress: Progress) -> None:
+    """Tell which wheels their authors have yanked (PEP 592): an exact version still gets them."""
+    for name, version, why in _YANKED.findall(output):
+        reason = "" if why.startswith("<none") else f" ({why.strip()})"
+        progress.say(
+            f"The authors of {name} have withdrawn version {version}{reason}. It is what the lock "
+            "names and is used; whoever makes the edition should lock another one."
+        )
+
+
 def _failure(batch: Sequence[Pin], output: str) -> ExamError:
     names = ", ".join(pin.name for pin in batch[:3]) + (" and others" if len(batch) > 3 else "")
     if "No space left on device" in output:
         return DiskFull(f"The disk is full while fetching {names}: free some space and run again.")
+    other, gone = _OTHER_HASH.search(output), _GONE.search(output)
+    if other is not None:
+        return ExamError(
+            f"{other[1]} did not arrive with the hash that the lock names: the index, or somebody "
+            "on the way to it, has put another file in its place. It was thrown away; fetch from "
+            "another index, or look at the edition's lock."
+        )
+    if gone is not None and "connection broken" not in output:
+        return ExamError(
+            f"The index has no wheel of {gone[1]} for this Python and machine, which the lock "
+            "names: fetch from an index that still has it (PIP_INDEX_URL), or lock the edition "
+            "anew. What has arrived is kept."
+        )
     errors = [line for line in output.splitlines() if line.startswith("ERROR")]
     last = (errors or output.splitlines() or ["pip gave no reason"])[-1]
     return ExamError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import stat
@@ -11,10 +12,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from exam_cli.config.edition import Architecture, Edition
-from exam_cli.engine.port import Engine
+from exam_cli.config.edition import Architecture, BaseKind, Edition
+from exam_cli.engine.port import Engine, ImageInfo
 from exam_cli.errors import DiskFull, ExamError
-from exam_cli.fetch.apt import host_mirror
+from exam_cli.fetch.apt import chosen_keyring, chosen_mirror, host_mirror
+from exam_cli.images.debian import STATUS, check_base_lock, installed
 from exam_cli.progress import Progress
 
 # What debian:*-slim leaves out, now and of packages to come, written as that image writes it.
@@ -53,31 +55,71 @@ _LEFT_OUT = (
 )
 
 
+def base_names(edition: Edition, architecture: Architecture) -> dict[BaseKind, str]:
+    """Return the references that an edition's base has: pulled by digest, or made here.
+
+    The name of one made here changes with all that decides what is in it but the archive's state;
+    another archive makes another one.
+    """
+    lock = edition.lock("base", architecture)
+    locked = lock.read_bytes() if lock.is_file() else b""
+    recipe = f"{_SLIM} {_LEFT_OUT} {edition.epoch} {chosen_mirror()} ".encode() + locked
+    tag = hashlib.sha256(recipe).hexdigest()[:12]
+    return {
+        "pulled": f"{edition.base.image.split(':')[0]}@{edition.base.digest}",
+        "made": f"exam-base:{edition.suite}-{architecture}-{tag}",
+    }
+
+
+def base_kind(
+    engine: Engine, edition: Edition, architecture: Architecture, image: ImageInfo
+) -> BaseKind:
+    """Return which base an image stands on."""
+    pulled = engine.image(base_names(edition, architecture)["pulled"])
+    return "pulled" if pulled and image.layers[: len(pulled.layers)] == pulled.layers else "made"
+
+
 def ensure_base(
-    engine: Engine, edition: Edition, architecture: Architecture, progress: Progress
+    engine: Engine,
+    edition: Edition,
+    architecture: Architecture,
+    progress: Progress,
+    *,
+    fresh: bool = False,
 ) -> str:
     """Return the reference of the edition's base image, fetching or making it first if need be.
 
+    `fresh` makes one even where one that was made is here.
+
     Raises `ExamError` when no registry answers and this machine cannot run debootstrap.
     """
-    digest = edition.base.digest
-    pulled = f"{edition.base.image.split(':')[0]}@{digest}"
-    made = f"exam-base:{edition.suite}-slim-{architecture}"
-    for reference in (pulled, made):
-        if engine.image(reference) is not None:
-            return reference
+    names = base_names(edition, architecture)
+    published = chosen_mirror() is None  # who names an archive wants what lies there
+    if published and engine.image(names["pulled"]) is not None:
+        return names["pulled"]
+    if engine.image(names["made"]) is not None and not fresh:
+        return names["made"]
     progress.step("Debian base")
-    if engine.pull(pulled):
-        progress.say(f"Base: {edition.base.image}, pulled by digest.")
-        return pulled
-    progress.say("Base: no image registry answers, so debootstrap makes it on this machine.")
-    _debootstrap(engine, edition, architecture, made)
-    return made
+    if published:
+        if engine.pull(names["pulled"]):
+            progress.say(f"Base: {edition.base.image}, pulled by digest.")
+            return names["pulled"]
+        progress.say("Base: no image registry answers, so debootstrap makes it on this machine.")
+    make_base(engine, edition, architecture, names["made"], progress)
+    return names["made"]
 
 
-def _debootstrap(
-    engine: Engine, edition: Edition, architecture: Architecture, reference: str
+def make_base(
+    engine: Engine,
+    edition: Edition,
+    architecture: Architecture,
+    reference: str,
+    progress: Progress,
 ) -> None:
+    """Make the edition's base with debootstrap, whose archive must be signed; tell what moved on.
+
+    Raises `ExamError` where debootstrap cannot run or fails, `DiskFull`.
+    """
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         raise ExamError(
             f"No image registry answers, so {edition.base.image} cannot be pulled, and debootstrap "
@@ -88,14 +130,28 @@ def _debootstrap(
     with tempfile.TemporaryDirectory(prefix="exam-base-") as scratch:
         root = Path(scratch) / "root"
         line = ["debootstrap", "--variant=minbase", f"--arch={_DEBIAN_NAMES[architecture]}"]
+        keyring = chosen_keyring()
+        line += ["--force-check-gpg", *([f"--keyring={keyring}"] if keyring else [])]
         line += [edition.suite, str(root)]
-        mirror = host_mirror(edition.suite)
+        mirror = chosen_mirror() or host_mirror(edition.suite)
         _run([*line, mirror] if mirror else line, "make the Debian base with debootstrap")
+        packages = installed((root / STATUS).read_text(encoding="utf-8"))
+        check_base_lock(edition, architecture, packages, progress)
         _slim(root)
+        _same_day(root, edition.epoch)
         archive = Path(scratch) / "base.tar"
         _pack(root, archive, edition.epoch)
         with archive.open("rb") as stream:
             engine.import_image(stream, reference)
+
+
+def _same_day(root: Path, epoch: int) -> None:
+    """Give every account the epoch's day for that of its last change: else it is today."""
+    shadow = root / "etc/shadow"
+    if shadow.is_file():
+        rows = [line.split(":") for line in shadow.read_text(encoding="utf-8").splitlines()]
+        lines = [":".join([*row[:2], str(epoch // 86400), *row[3:]]) for row in rows]
+        shadow.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
 def _slim(root: Path) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast, get_args
 
-from exam_cli.config.edition import Architecture, Edition, Role, Variant
+from exam_cli.config.edition import LAYERS, Architecture, Edition, Variant
+from exam_cli.config.edition import Role as Role
 from exam_cli.engine.port import Engine, ImageInfo
 from exam_cli.errors import DiskFull, ExamError, OurFault
 from exam_cli.files import free_bytes, locked
@@ -61,26 +64,37 @@ def present(engine: Engine, images: Images) -> dict[Role, ImageInfo | None]:
     return {"grader": engine.image(images.grader), "workspace": engine.image(images.workspace)}
 
 
-def ensure_images(engine: Engine, edition: Edition, progress: Progress) -> Images:
-    """Return the edition's images, building those that are missing.
+def ensure_images(
+    engine: Engine, edition: Edition, progress: Progress, *, again: bool = False
+) -> Images:
+    """Return the edition's images, building those that are missing; `again` builds what is here.
 
     Raises `ExamError` or `OurFault` with one sentence; whatever was fetched is kept, so the next
     call goes on from there.
     """
     architecture = architecture_of(engine)
     images = references(edition, architecture)
-    if all(present(engine, images).values()):
+    if all(present(engine, images).values()) and not again:
         return images
+    with building(edition, progress):
+        if again or not all(present(engine, images).values()):
+            _build(engine, edition, architecture, images, progress)
+    found = present(engine, images)
+    for role, image in found.items():
+        if image is None:
+            raise OurFault(f"The {role} image was built but is not on the engine: run again.")
+    _compare(engine, edition, architecture, found, progress)
+    return images
+
+
+@contextmanager
+def building(edition: Edition, progress: Progress) -> Iterator[None]:
+    """Have the builder for oneself. Raises `DiskFull` where a build would fill the disk."""
     _check_room(cache_dir(), edition)
     cache_dir().mkdir(parents=True, exist_ok=True)
     progress.step("Waiting for another build")
     with locked(cache_dir() / "build.lock", _BUILD_SECONDS):
-        if not all(present(engine, images).values()):
-            _build(engine, edition, architecture, images, progress)
-    missing = [role for role, image in present(engine, images).items() if image is None]
-    if missing:
-        raise OurFault(f"The {missing[0]} image was built but is not on the engine: run again.")
-    return images
+        yield
 
 
 def _build(
@@ -91,23 +105,83 @@ def _build(
     progress: Progress,
 ) -> None:
     from exam_cli.images.base import ensure_base
-    from exam_cli.images.context import lay_out_context
 
     base = ensure_base(engine, edition, architecture, progress)
+    with laid_out(engine, edition, architecture, base, progress) as context:
+        for role, tag in (("grader", images.grader), ("workspace", images.workspace)):
+            build_image(engine, edition, context, base, role, tag, progress)
+
+
+@contextmanager
+def laid_out(
+    engine: Engine,
+    edition: Edition,
+    architecture: Architecture,
+    base: str,
+    progress: Progress,
+    *,
+    fresh: bool = False,
+) -> Iterator[Path]:
+    """Yield the directory that the builder sees; it goes afterwards."""
+    from exam_cli.images.context import lay_out_context
+
     # Beside the wheels, so that they are linked and not copied; one name, so that what a killed
     # build left there goes now.
     context = cache_dir() / "context"
     shutil.rmtree(context, ignore_errors=True)
     context.mkdir()
     try:
-        lay_out_context(context, engine, edition, architecture, base, progress)
-        arguments = {"BASE": base, "EPOCH": str(edition.epoch)}
-        for role, tag in (("grader", images.grader), ("workspace", images.workspace)):
-            progress.step(f"Image: {role}")
-            for line in engine.build(context, role, tag, arguments):
-                _report(line, role, progress)
+        lay_out_context(context, engine, edition, architecture, base, progress, fresh=fresh)
+        yield context
     finally:
         shutil.rmtree(context, ignore_errors=True)
+
+
+def build_image(
+    engine: Engine,
+    edition: Edition,
+    context: Path,
+    base: str,
+    role: str,
+    tag: str,
+    progress: Progress,
+    *,
+    cached: bool = True,
+) -> None:
+    """Build one image and name it. Raises `OurFault` with the builder's words, `DiskFull`."""
+    progress.step(f"Image: {role}")
+    arguments = {"BASE": base, "EPOCH": str(edition.epoch)}
+    for line in engine.build(context, role, tag, arguments, cached=cached):
+        _report(line, role, progress)
+
+
+def _compare(
+    engine: Engine,
+    edition: Edition,
+    architecture: Architecture,
+    found: Mapping[Role, ImageInfo | None],
+    progress: Progress,
+) -> None:
+    """Tell when what was built is not what the edition records for such a base."""
+    from exam_cli.images.base import base_kind
+
+    built = {role: image for role, image in found.items() if image is not None}
+    kind = base_kind(engine, edition, architecture, built["grader"])
+    recorded = edition.recorded(architecture, kind)
+    if recorded is None or all(one.digest == recorded[role].digest for role, one in built.items()):
+        return
+    differing = dict.fromkeys(
+        name
+        for role, one in built.items()
+        for name, layer, expected in zip(
+            LAYERS[role], one.layers, recorded[role].layers, strict=False
+        )
+        if layer != expected
+    )
+    progress.say(
+        "These images are not those that the edition records: "
+        f"{', '.join(differing) or 'their configuration'} differ. `exam images verify` says more."
+    )
 
 
 def _report(line: str, role: str, progress: Progress) -> None:

@@ -19,7 +19,7 @@ from exam_cli.errors import ExamError
 from exam_cli.fetch.lockfile import normal_name
 from exam_cli.images.base import ensure_base
 from exam_cli.images.build import architecture_of
-from exam_cli.images.context import debian_lock_lines, fetch_debian
+from exam_cli.images.debian import lock_debian
 from exam_cli.progress import Progress
 
 # What the build itself uses; to make a wheel from source needs setuptools, too.
@@ -41,11 +41,8 @@ def write_locks(edition: Edition, engine: Engine, progress: Progress) -> list[Pa
             _lock_wheels(edition, architecture, draft)
         here = architecture_of(engine)
         if here in edition.architectures:
-            base = ensure_base(engine, edition, here, progress)
-            debian = fetch_debian(engine, edition, here, base, progress)
-            lines = debian_lock_lines([*debian.python, *debian.workspace])
-            lock = draft / edition.lock("debian", here).name
-            lock.write_text("\n".join(lines) + "\n", encoding="utf-8")
+            base = ensure_base(engine, edition, here, progress, fresh=True)
+            lock_debian(edition, engine, here, base, draft, progress)
         written = []
         for draft_lock in sorted(draft.glob("*.lock")):
             written.append(edition.directory / draft_lock.name)

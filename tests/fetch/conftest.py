@@ -37,6 +37,8 @@ class Index(ThreadingHTTPServer):
     Attributes:
         stuck: names whose wheel stops half-way until `go` is set.
         broken: names whose connection is cut half-way, once.
+        yanked: names that their authors have withdrawn, and why.
+        gone: names of which the index has no file any more.
         asked: how often each wheel was asked for.
         sent: names of the wheels that went out whole.
         together: the most wheels that were on their way at one time.
@@ -49,6 +51,8 @@ class Index(ThreadingHTTPServer):
         self.wheels = {name: wheel_of(name) for name in names}
         self.stuck: set[str] = set()
         self.broken: set[str] = set()
+        self.yanked: dict[str, str] = {}
+        self.gone: set[str] = set()
         self.go = threading.Event()
         self.asked: Counter[str] = Counter()
         self.sent: set[str] = set()
@@ -78,7 +82,10 @@ class _Handler(BaseHTTPRequestHandler):
         name = Path(self.path.strip("/")).name.split("-")[0]
         if self.path.startswith("/simple/"):
             file = f"{name}-1-py3-none-any.whl"
-            self._answer(f'<a href="/files/{file}">{file}</a>'.encode(), "text/html")
+            why = self.server.yanked.get(name)
+            yanked = "" if why is None else f' data-yanked="{why}"'
+            link = f'<a href="/files/{file}"{yanked}>{file}</a>'
+            self._answer(b"" if name in self.server.gone else link.encode(), "text/html")
         else:
             self._wheel(name)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from exam_cli.errors import ExamError
+from exam_cli.errors import DiskFull, ExamError
 from exam_cli.fetch.lockfile import Pin, sha256_of
 from exam_cli.fetch.wheels import fetch_wheels
 from exam_cli.progress import SILENT, Silent
@@ -54,10 +54,14 @@ def names(directory: Path) -> set[str]:
 
 
 class Heard(Silent):
-    """Keeps what the bar was told."""
+    """Keeps what the bar was told, and what was said aloud."""
 
     def __init__(self) -> None:
         self.counts: list[int] = []
+        self.said: list[str] = []
+
+    def say(self, sentence: str) -> None:
+        self.said.append(sentence)
 
     def advance(self, done: int) -> None:
         self.counts.append(done)
@@ -143,3 +147,59 @@ def test_a_damaged_file_is_fetched_again(index: Index, tmp_path: Path) -> None:
     found = fetch(pins, tmp_path)
     assert sha256_of(found[1]) in pins[1].hashes
     assert [index.asked[pin.name] for pin in pins] == [1, 2, 1]
+
+
+def test_another_file_under_the_same_name_is_refused_and_not_kept(
+    index: Index, tmp_path: Path
+) -> None:
+    pins = index.pins()[:3]
+    index.wheels["small01"] += b"planted"
+    with pytest.raises(ExamError, match="small01==1 did not arrive with the hash") as caught:
+        fetch(pins, tmp_path)
+    assert str(caught.value).count("small") == 1  # no other is blamed
+    assert "small01" not in names(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir() if path.suffix != ".whl") == ["lock"]
+
+
+def test_a_wheel_that_is_gone_is_named(index: Index, tmp_path: Path) -> None:
+    index.gone.add("small02")
+    with pytest.raises(ExamError, match="The index has no wheel of small02==1"):
+        fetch(index.pins()[:3], tmp_path)
+
+
+def test_a_withdrawn_wheel_is_used_and_told(index: Index, tmp_path: Path) -> None:
+    index.yanked |= {"small00": "it broke things", "tensorflow": ""}
+    heard = Heard()
+    pins = [pin for pin in index.pins() if pin.name in ("small00", "small01", "tensorflow")]
+    fetch_wheels(pins, tmp_path, "x86_64", "3.11", heard)
+    assert names(tmp_path) == {"small00", "small01", "tensorflow"}
+    told = sorted(one for one in heard.said if "withdrawn" in one)
+    assert [one.split(".")[0] for one in told] == [
+        "The authors of small00 have withdrawn version 1 (it broke things)",
+        "The authors of tensorflow have withdrawn version 1",
+    ]
+
+
+def test_no_answer_is_not_a_wheel_that_is_gone(
+    index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple/")
+    monkeypatch.setenv("PIP_RETRIES", "1")
+    with pytest.raises(ExamError, match="check the network"):
+        fetch(index.pins()[:1], tmp_path)
+
+
+def test_a_full_disk_is_told_and_what_arrived_stays(index: Index, tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("a small disk is made by root alone")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=40k", "none", str(disk)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("no small disk can be made here")
+    try:
+        with pytest.raises(DiskFull, match="The disk is full while fetching"):
+            fetch(index.pins(), disk)
+        assert {path.name for path in disk.iterdir() if path.suffix != ".whl"} == {"lock"}
+    finally:
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)

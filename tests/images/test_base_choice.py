@@ -13,7 +13,7 @@ from exam_cli.images.base import ensure_base
 
 EDITION = load_edition("tf2.21")
 PULLED = f"debian@{EDITION.base.digest}"
-MADE = "exam-base:bookworm-slim-x86_64"
+MADE = base.base_names(EDITION, "x86_64")["made"]
 
 
 @dataclass
@@ -49,7 +49,7 @@ def test_a_registry_that_answers_is_asked_by_digest() -> None:
 
 def test_without_a_registry_debootstrap_makes_it(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[str] = []
-    monkeypatch.setattr(base, "_debootstrap", lambda *arguments: made.append(arguments[-1]))
+    monkeypatch.setattr(base, "make_base", lambda *arguments: made.append(arguments[3]))
     heard = Heard()
     assert ensure_base(FakeEngine(), EDITION, "x86_64", heard) == MADE
     assert made == [MADE]

@@ -10,7 +10,7 @@ import pytest
 from exam_cli.config.edition import Architecture, Edition
 from exam_cli.errors import OurFault
 from exam_cli.fetch.lockfile import sha256_of
-from exam_cli.images.context import check_debian_lock, debian_lock_lines
+from exam_cli.images.debian import check_debian_lock, debian_lock_lines
 
 
 class Heard:
