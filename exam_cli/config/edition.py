@@ -187,7 +187,11 @@ def load_edition(name: str, variant: str = "cpu", locked: bool = True) -> Editio
     names = edition_names()
     if name not in names:
         raise UsageError(f"There is no edition {name!r}: choose one of {', '.join(names)}.")
-    folder = resource("images", "editions", name)
+    return edition_in(resource("images", "editions", name), variant, locked)
+
+
+def edition_in(folder: Path, variant: str = "cpu", locked: bool = True) -> Edition:
+    """Return the edition whose file lies in a folder. Raises `ExamError` as `load_edition` does."""
 
     def also(content: Mapping[Any, Any]) -> Iterator[Fault]:
         return faults_of(content, folder, get_args(Architecture), locked)

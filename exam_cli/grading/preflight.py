@@ -104,7 +104,9 @@ def _keras_version(path: Path, submission: Submission, section: Section) -> str 
     head = _head(path)
     if head == _HDF5:
         raise Rejection(
-            "not_a_model", f"{_name(submission)} is an HDF5 file by content: name it model.h5."
+            "not_a_model",
+            f"{_name(submission)} is an HDF5 file by content, as Keras before 2.12 writes it: name "
+            "it model.h5.",
         )
     if not head.startswith(b"PK"):
         raise Rejection(

@@ -67,7 +67,7 @@ def versions(edition: Edition, architecture: Architecture) -> dict[str, str]:
     pins = {pin.name: pin.version for pin in read_lock(edition.lock("tensorflow", architecture))}
     # The locked wheel has no GPU code; elsewhere there may be one.
     pins["tensorflow"] = edition.tensorflow
-    return {name: pins[name] for name in _DECISIVE}
+    return {name: pins[name] for name in _DECISIVE if name in pins}
 
 
 def notebook(starter: str, section: Section, archive: str, pins: dict[str, str]) -> str:

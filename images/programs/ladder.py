@@ -180,6 +180,13 @@ def run_script(name):
             raise
 
 
+def saved():
+    """Return format and name of what a script has left: before Keras 2.12 also a SavedModel."""
+    if (PLACE / "model" / "saved_model.pb").is_file():
+        return "savedmodel", "model"
+    return "keras", "model.keras"
+
+
 def predict(contract, batch, sets):
     """Let the grader's own code load the model and answer; return seconds by set.
 
@@ -187,11 +194,12 @@ def predict(contract, batch, sets):
     """
     import predictor
 
+    kind, root = saved()
     predictor.steady()
     seconds = {}
     for which, inputs in sets.items():
         header = {
-            "model": {"format": "keras", "root": "model.keras"},
+            "model": {"format": kind, "root": root},
             "contract": contract,
             "batch": batch,
         }
@@ -254,8 +262,8 @@ def train_and_measure(header, parts, files, work):
     started = time.monotonic()
     in_child(lambda: run_script(name), "train", header["seconds"])
     seconds = time.monotonic() - started
-    model = PLACE / "model.keras"
-    if not model.is_file():
+    model = PLACE / saved()[1]
+    if not model.exists():
         raise Broken("train", "it ended well and wrote no model.keras")
     sets = {which: hidden(parts, which) for which in ("probe", "final")}
     inputs = {which: forms for which, (forms, _) in sets.items()}
@@ -272,7 +280,7 @@ def train_and_measure(header, parts, files, work):
         **told,
         "train_seconds": seconds,
         "predict_seconds": max(predicting.values()),
-        "model_bytes": model.stat().st_size,
+        "model_bytes": sum(path.stat().st_size for path in [model, *model.rglob("*")]),
     }
 
 

@@ -57,6 +57,7 @@ import tensors  # noqa: E402
 import wire  # noqa: E402
 from contract import Fault, as_declared, choose_input, fit_output  # noqa: E402
 
+KERAS = keras.__version__
 if not hasattr(keras, "version"):  # before Keras 3 only TensorFlow's way in has all of it
     keras = tf.keras
 
@@ -320,7 +321,7 @@ def answer_one():
     # The next request is none of this model's business.
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     versions = {"python": platform.python_version(), "tensorflow": tf.__version__}
-    versions.update({"keras": keras.__version__, "numpy": np.__version__})
+    versions.update({"keras": KERAS, "numpy": np.__version__})
     versions.update({"cpu": processor(), "cores": os.cpu_count(), "gpus": gpus()})
     answer({"kind": "received", "token": token, **versions})
     try:

@@ -61,7 +61,7 @@ def learning_rate(steps):
     """Warm up for a fifth of the steps, then sink to zero. Keras 2.9 cannot warm up."""
     decay = keras.optimizers.schedules.CosineDecay
     if "warmup_target" not in inspect.signature(decay).parameters:
-        return decay(HIGHEST_RATE / 2, steps)
+        return decay(HIGHEST_RATE, steps)
     return decay(1e-4, steps * 4 // 5, warmup_target=HIGHEST_RATE, warmup_steps=steps // 5)
 
 

@@ -24,8 +24,8 @@ import tensorflow as tf
 from tensorflow import keras
 from tensorflow.keras import layers
 
-# Keras 2.9 would write HDF5, which holds no vocabulary.
-SAVED_AS = {} if hasattr(keras.Model, "export") else {"save_format": "tf"}
+# Keras 2.9 would write HDF5, which holds no vocabulary: there it is a SavedModel in a directory.
+MODEL = "model.keras" if hasattr(keras.Model, "export") else "model"
 
 TOKENS = 40
 CLASSES = 19
@@ -87,4 +87,4 @@ def solution_model(texts, labels):
 if __name__ == "__main__":
     keras.utils.set_random_seed(0)
     model = solution_model(*load("train.jsonl"))
-    model.save("model.keras", **SAVED_AS)
+    model.save(MODEL)

@@ -8,8 +8,8 @@ import tensorflow as tf
 from tensorflow import keras
 from tensorflow.keras import layers
 
-# Keras 2.9 would write HDF5, which holds no vocabulary.
-SAVED_AS = {} if hasattr(keras.Model, "export") else {"save_format": "tf"}
+# Keras 2.9 would write HDF5, which holds no vocabulary: there it is a SavedModel in a directory.
+MODEL = "model.keras" if hasattr(keras.Model, "export") else "model"
 
 TOKENS = 40
 CLASSES = 19
@@ -40,4 +40,4 @@ reader.compile(
 reader.fit(tokens, labels, batch_size=64, epochs=6, validation_split=0.1, verbose=2)
 
 text = keras.Input((), dtype="string", name="text")
-keras.Model(text, reader(vectorize(text))).save("model.keras", **SAVED_AS)
+keras.Model(text, reader(vectorize(text))).save(MODEL)

@@ -61,15 +61,15 @@ def make_models(
         ["tests.engine.make_models", "made", "train"],
         ["tests.attacks.make", "made", hunted, classes],
     ):
-        _run(engine, image, to, script)
+        run_script(engine, image, to, ["-m", *script])
     return Models(made, snapshots)
 
 
-def _run(engine: Engine, image: str, directory: Path, script: Sequence[str]) -> None:
-    """Run a module of the tests in a directory, in a container."""
+def run_script(engine: Engine, image: str, directory: Path, script: Sequence[str]) -> None:
+    """Run Python with these arguments in a directory, in a container."""
     spec = ContainerSpec(
         image=image,
-        command=[INTERPRETER, "-m", *script],
+        command=[INTERPRETER, *script],
         user=caller(),
         limits=Limits(memory_bytes=6 << 30, cpus=2, processes=512),
         labels={"exam.role": "test"},

@@ -127,9 +127,27 @@ def test_text_named_as_a_model(refused: Callable[..., str], place: Path, content
 def test_formats_under_each_other_s_name(
     refused: Callable[..., str], place: Path
 ) -> None:  # fmt: skip
-    assert "HDF5 file by content: name it model.h5" in refused(HDF5)
+    told = refused(HDF5)
+    assert "is an HDF5 file by content" in told and "name it model.h5" in told
     (place / "model.keras").unlink()
     assert "name it model.keras" in refused(keras_bytes(), name="model.h5")
+
+
+def test_a_keras_that_writes_hdf5_under_that_name_is_given_it(
+    section: Section, place: Path, tmp_path: Path
+) -> None:
+    def look(content: bytes, keras: str) -> str | None:
+        (place / "model.keras").write_bytes(content)
+        return saved_with(take(section, place.parent, tmp_path / "snapshots"), section, keras)
+
+    assert look(HDF5, "2.9.0") is None
+    for keras in ("2.12.0", "2.13.1", "3.15.1", "unknown"):
+        with pytest.raises(Rejection, match="HDF5 file by content"):
+            look(HDF5, keras)
+    # A zip is told by its version, for that Keras to fail at.
+    assert look(keras_bytes(), "2.9.0") == look(keras_bytes(), "3.15.1") is not None
+    with pytest.raises(Rejection, match="not a Keras model"):
+        look(b"neither", "2.9.0")
 
 
 def test_half_a_file(refused: Callable[..., str]) -> None:
