@@ -34,7 +34,7 @@ _SWITCH = "EXAM_TEST_GPU_IMAGE"
 _LIBRARIES = """
 import ctypes, pathlib, tensorflow as tf
 site = pathlib.Path(tf.__file__).parent.parent
-left = [str(one) for glob in ("include", "*.a", "*.h") for one in site.glob(f"nvidia/**/{glob}")]
+left = [str(one) for glob in ("*/include", "**/*.a", "**/*.h") for one in site.glob(f"nvidia/{glob}")]
 assert not left, left
 loaded = 0
 for library in sorted(site.glob("nvidia/**/*.so*")):
