@@ -21,8 +21,8 @@ from exam_cli.grading.environment import Environment, Needs
 from exam_cli.images.build import Images, ensure_images
 from exam_cli.images.gpu import Gpu, NoGpu, need_gpus
 from exam_cli.progress import SILENT
+from tests.engine.private import PrivateEngine, skip_unless_possible
 from tests.engine.road import Road
-from tests.engine.test_failures import PrivateEngine
 from tests.engine.test_images import run
 
 pytestmark = pytest.mark.engine
@@ -34,7 +34,8 @@ _SWITCH = "EXAM_TEST_GPU_IMAGE"
 _LIBRARIES = """
 import ctypes, pathlib, tensorflow as tf
 site = pathlib.Path(tf.__file__).parent.parent
-left = [str(one) for glob in ("*/include", "**/*.a", "**/*.h") for one in site.glob(f"nvidia/{glob}")]
+globs = ("*/include", "**/*.a", "**/*.h")
+left = [str(one) for glob in globs for one in site.glob(f"nvidia/{glob}")]
 assert not left, left
 loaded = 0
 for library in sorted(site.glob("nvidia/**/*.so*")):
@@ -158,8 +159,7 @@ class Toolkit:
 def toolkit(
     docker_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Toolkit]:
-    if os.getuid() != 0 or os.environ.get("DOCKER_HOST"):
-        pytest.skip("a second engine needs root, and a first one on this machine")
+    skip_unless_possible()
     base = next((tag for one in docker_engine.images("exam-base") for tag in one.tags), None)
     if base is None:
         pytest.skip("no base image: `exam images build`")
@@ -170,11 +170,11 @@ def toolkit(
     private = PrivateEngine(tmp_path)
     try:
         private.start()
-        private.load(docker_engine, base)
+        private.load(base)
         monkeypatch.setenv("DOCKER_HOST", private.address)
         yield Toolkit(DockerEngine(), base, tmp_path)
     finally:
-        private.kill()
+        private.clear()
 
 
 def test_an_engine_s_own_way_leads_to_a_gpu_or_to_a_sentence(toolkit: Toolkit) -> None:
