@@ -16,7 +16,7 @@ RULES = {
         "tensorflow/include",
         *(f"**/*.{suffix}" for suffix in ("a", "c", "cc", "cpp", "h", "hpp", "pxd", "pxi", "pyx")),
     ],
-    "headers and static libraries of CUDA": ["nvidia/*/include", "nvidia/**/*.a"],
+    "headers of CUDA": ["nvidia/*/include"],
     # XLA runs ptxas and reads libdevice; the compiler's other half, the solver for several GPUs and
     # the second run-time compiler are loaded by nobody.
     "CUDA's parts that TensorFlow does not load": [

@@ -29,7 +29,8 @@ def test_every_file_of_a_resource_folder_travels(names: set[str], folder: str) -
 
 
 def test_compose_and_the_engine_script_travel(names: set[str]) -> None:
-    assert {"exam_cli/resources/compose.yaml", "exam_cli/engine/provide.sh"} <= names
+    files = {f"exam_cli/resources/{name}" for name in ("compose.yaml", "compose.gpu.yaml")}
+    assert files | {"exam_cli/engine/provide.sh"} <= names
 
 
 def test_no_data_and_no_models_travel(names: set[str]) -> None:

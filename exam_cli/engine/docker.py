@@ -20,6 +20,7 @@ from exam_cli.engine.docker_events import KINDS, DockerEvents
 from exam_cli.engine.docker_registry import RegistryError, fault_of
 from exam_cli.engine.image_config import configuration
 from exam_cli.engine.port import (
+    GPU_CAPABILITIES,
     HEALTH_SECONDS,
     Channel,
     Component,
@@ -39,7 +40,6 @@ _PIECE = 1 << 20
 _LOADED = re.compile(r"Loaded image.*?(sha256:[0-9a-f]{64})")
 _PERIOD = 100_000  # microseconds, the kernel's own
 _BEHIND = 32  # of the 1,024 shares of processor time that a container has by default
-_GPU = ["gpu", "compute", "utility"]  # CUDA and nvidia-smi; neither displays nor video
 # What the engine calls the limits that its kernel knows.
 _CAPS = {
     "memory": ("MemoryLimit",),
@@ -51,6 +51,7 @@ _CAPS = {
 _RUNNING = ("running", "paused", "restarting")
 _ENDED = ("exited", "dead", "removing")
 _START = "start a container"
+_ALL_GPUS = DeviceRequest(count=-1, capabilities=[GPU_CAPABILITIES])
 _VANISHED = "A container vanished while it was in use: try again."
 _NO_ENGINE = (
     "No container engine answers: run `exam doctor --fix` as root to install and start one, or "
@@ -295,7 +296,7 @@ class DockerEngine:
                 log_config=LogConfig(type="json-file" if spec.keep_log else "none"),
                 init=spec.init,
                 runtime=spec.runtime,
-                device_requests=[DeviceRequest(count=-1, capabilities=[_GPU])] if spec.gpus else [],
+                device_requests=[_ALL_GPUS] if spec.gpus else [],
                 port_bindings={
                     inside: ("127.0.0.1", outside or None) for inside, outside in spec.ports.items()
                 },

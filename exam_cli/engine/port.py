@@ -19,6 +19,7 @@ GPU_ENVIRONMENT = {
     "NVIDIA_VISIBLE_DEVICES": "all",
     "NVIDIA_DRIVER_CAPABILITIES": "compute,utility",
 }
+GPU_CAPABILITIES = ["gpu", "compute", "utility"]
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from exam_cli.engine.port import HEALTH_SECONDS, ContainerSpec
+from exam_cli.engine.port import GPU_CAPABILITIES, HEALTH_SECONDS, ContainerSpec
 
 HOME_VOLUME = "home"
+# A device request in Compose's words; compose.gpu.yaml has the same.
+_GPUS = {"driver": "nvidia", "count": "all", "capabilities": GPU_CAPABILITIES}
+_FILES = "compose.yaml:compose.gpu.yaml"
 _THEIRS = ("com.docker.compose.", "devcontainer.")  # labels that these set by themselves
 
 
@@ -52,6 +55,7 @@ def service(spec: ContainerSpec) -> dict[str, Any]:
             "timeout": f"{HEALTH_SECONDS}s",
             "retries": 2,
         },
+        **({"deploy": {"resources": {"reservations": {"devices": [_GPUS]}}}} if spec.gpus else {}),
     }
 
 
@@ -75,10 +79,14 @@ def document(spec: ContainerSpec, title: str) -> str:
 
 
 def variables(spec: ContainerSpec, grader: str, session: str, keys: Path) -> dict[str, str]:
-    """Return the values of compose.yaml's variables for a session."""
+    """Return the values of compose.yaml's variables for a session, and which files Compose reads.
+
+    With a GPU those are two, which Compose takes from `COMPOSE_FILE`.
+    """
     uid, _, gid = spec.user.partition(":")
     ports = list(spec.ports.values())
     return {
+        **({"COMPOSE_FILE": _FILES} if spec.gpus else {}),
         "COMPOSE_PROJECT_NAME": f"exam-{session}",
         "EXAM_SESSION": session,
         "EXAM_WORKSPACE_IMAGE": spec.image,

@@ -100,7 +100,7 @@ def test_a_variant_that_there_is_not_is_told_with_those_that_there_are() -> None
 
 def test_cuda_takes_more_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build, "free_bytes", lambda path: 12 << 30)
-    with pytest.raises(DiskFull, match=r"needs about 24 GB .* has 12.0 GB free"):
+    with pytest.raises(DiskFull, match=r"needs about 24 GB .* has 12\.0 GB free"):
         ensure_images(FakeEngine(), GPU, SILENT)
 
 

@@ -78,6 +78,16 @@ def test_a_real_library_still_loads(trim: ModuleType, tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
 
 
+def test_cuda_s_libraries_stay_as_they_came(trim: ModuleType, tmp_path: Path) -> None:
+    before = elf(b"code" * 100, b"name" * 50)
+    cuda, other = tmp_path / "nvidia/nccl/lib/libnccl.so.2", tmp_path / "tensorflow/library.so.2"
+    for library in (cuda, other):
+        library.parent.mkdir(parents=True)
+        library.write_bytes(before)
+    trim.main(tmp_path)
+    assert cuda.read_bytes() == before and other.stat().st_size < len(before)
+
+
 SITE = {
     "scipy/stats/_bws_test.py": True,
     "scipy/stats/tests/test_stats.py": False,
@@ -91,6 +101,14 @@ SITE = {
     "tensorflow/_api/v2/test/__init__.py": True,
     "tensorflow/include/tensorflow/core/graph.h": False,
     "tensorflow/python/ops/gen_array_ops.py": True,
+    "nvidia/cublas/include/cublas_api.cuh": False,
+    "nvidia/cublas/lib/libcublas.so.12": True,
+    "nvidia/cuda_runtime/lib/libcudart_static.a": False,
+    "nvidia/cuda_nvcc/bin/ptxas": True,
+    "nvidia/cuda_nvcc/nvvm/lib64/libnvvm.so": False,
+    "nvidia/cuda_nvcc/nvvm/libdevice/libdevice.10.bc": True,
+    "nvidia/cuda_nvrtc/lib/libnvrtc.so.12": True,
+    "nvidia/cuda_nvrtc/lib/libnvrtc.alt.so.12": False,
     "scipy-1.0.dist-info/uv_cache.json": False,
     "scipy-1.0.dist-info/METADATA": True,
     "scipy-1.0.dist-info/RECORD": True,

@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +71,41 @@ def test_the_workspace_is_the_one_that_up_starts(spec: ContainerSpec, tmp_path: 
     }
     assert theirs == ours
     assert document["volumes"] == {"home": {"name": volume(spec)}}
+
+
+@pytest.fixture
+def gpu_spec(spec: ContainerSpec, tmp_path: Path) -> ContainerSpec:
+    """The container of such a session after `exam up --gpu`."""
+    workspace = Path(spec.mounts[0].source)
+    session = Session("0" * 12, "practice", "tf2.21", "gpu", workspace, tmp_path / "home", "t")
+    return workspace_spec(session, "exam-workspace:tag", FakeEngine().info(), 18888, 12222)
+
+
+@pytest.mark.skipif(shutil.which("docker-compose") is None, reason="no docker-compose")
+def test_compose_makes_the_same_of_a_session_with_a_gpu(
+    spec: ContainerSpec, gpu_spec: ContainerSpec, tmp_path: Path
+) -> None:
+    """As Compose itself reads the files that COMPOSE_FILE names, and puts them together."""
+    for name in ("compose.yaml", "compose.gpu.yaml"):
+        shutil.copy(resource(name), tmp_path)
+    (tmp_path / "images").mkdir()
+    shutil.copy(resource("images", "seccomp.json"), tmp_path / "images")
+    found = {}
+    for which, one in (("cpu", spec), ("gpu", gpu_spec)):
+        values = variables(one, "exam-grader:tag", "0" * 12, tmp_path)
+        values["EXAM_WORKSPACE"] = "/work"  # Compose 1.29 reads no `$` in an .env file as it stands
+        (tmp_path / ".env").write_text(env_file(values))
+        done = subprocess.run(
+            ["docker-compose", "config"], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        found[which] = yaml.safe_load(done.stdout)["services"]["workspace"]
+    assert "deploy" not in found["cpu"] and "NVIDIA_VISIBLE_DEVICES" not in str(found["cpu"])
+    ours = service(gpu_spec)
+    (wanted,) = ours["deploy"]["resources"]["reservations"]["devices"]
+    (device,) = found["gpu"]["deploy"]["resources"]["reservations"]["devices"]
+    assert {**device, "count": "all"} == wanted and device["count"] in ("all", -1)
+    assert found["gpu"]["environment"] == ours["environment"]
+    assert found["gpu"]["labels"]["exam.variant"] == "gpu"
 
 
 def test_every_variable_of_the_file_is_told(spec: ContainerSpec, tmp_path: Path) -> None:
