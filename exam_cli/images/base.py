@@ -13,7 +13,7 @@ from pathlib import Path
 
 from exam_cli.config.edition import Architecture, Edition
 from exam_cli.engine.port import Engine
-from exam_cli.errors import DiskFull, ExamError
+from exam_cli.errors import DiskFull, ExamError, OurFault
 from exam_cli.fetch.apt import host_mirror
 from exam_cli.progress import Progress
 
@@ -60,17 +60,27 @@ def ensure_base(
 
     Raises `ExamError` when no registry answers and this machine cannot run debootstrap.
     """
-    digest = edition.base.digest
-    pulled = f"{edition.base.image.split(':')[0]}@{digest}"
+    name, _, tag = edition.base.image.rpartition(":")
+    if "/" in tag or not name:  # no tag: what follows the colon is a registry's port
+        name = edition.base.image
+    pulled = f"{name}@{edition.base.digest}"
     made = f"exam-base:{edition.suite}-slim-{architecture}"
     for reference in (pulled, made):
         if engine.image(reference) is not None:
             return reference
     progress.step("Debian base")
-    if engine.pull(pulled):
+    try:
+        engine.fetch(pulled, lambda done, total: None)
+    except ExamError as error:
+        if isinstance(error, OurFault):
+            raise
+        why = "no image registry answers, so debootstrap makes it on this machine."
+        if error.reason != "registry_unreachable":
+            why = f"{error} Debootstrap makes it on this machine instead."
+        progress.say(f"Base: {why}")
+    else:
         progress.say(f"Base: {edition.base.image}, pulled by digest.")
         return pulled
-    progress.say("Base: no image registry answers, so debootstrap makes it on this machine.")
     _debootstrap(engine, edition, architecture, made)
     return made
 
