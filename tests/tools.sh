@@ -1,6 +1,6 @@
 #!/bin/sh
-# Give this machine what the tests work with as a candidate would: a browser, an SSH client, Compose.
-# As root on Debian or Ubuntu they are installed; otherwise the command to run is said.
+# Give this machine what the tests work with: a browser, an SSH client and Compose as a candidate
+# would, a registry as an examiner. As root on Debian or Ubuntu they are installed; otherwise the command to run is said.
 set -eu
 
 missing=
@@ -8,6 +8,7 @@ command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
 command -v ssh >/dev/null 2>&1 && command -v sftp >/dev/null 2>&1 || missing="$missing openssh-client"
 command -v docker-compose >/dev/null 2>&1 || docker compose version >/dev/null 2>&1 ||
     missing="$missing docker-compose"
+command -v docker-registry >/dev/null 2>&1 || missing="$missing docker-registry"
 [ -n "$missing" ] || exit 0
 
 if ! command -v apt-get >/dev/null 2>&1 || [ "$(id -u)" != 0 ]; then

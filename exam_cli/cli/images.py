@@ -6,7 +6,7 @@ import json
 
 import click
 
-from exam_cli.cli import images_archive, images_verify
+from exam_cli.cli import images_archive, images_registry, images_verify
 from exam_cli.cli.common import connect, json_option
 
 
@@ -73,3 +73,5 @@ def lock(edition: str) -> None:
 command.add_command(images_archive.save)
 command.add_command(images_archive.load)
 command.add_command(images_verify.verify)
+command.add_command(images_registry.push)
+command.add_command(images_registry.pull)

@@ -182,17 +182,6 @@ class DockerEngine:
             found = self._api.images(name=repository)
             return [_image_info(self._api.inspect_image(one["Id"])) for one in found]
 
-    def pull(self, reference: str) -> bool:
-        """Fetch an image by digest; False when no registry answers or it is not there."""
-        try:
-            # The stream carries the errors: the plain call hides them.
-            for event in self._api.pull(reference, stream=True, decode=True):
-                if "error" in event:
-                    return False
-        except (DockerException, requests.exceptions.RequestException):
-            return False
-        return self.image(reference) is not None
-
     def fetch(self, reference: str, told: Callable[[int, int], None]) -> None:
         """Fetch an image by digest from its registry; tell (bytes done, bytes known of)."""
         with _translated("fetch an image"), fault_of(reference):

@@ -30,14 +30,20 @@ _SIGNS = (
 )
 _SENTENCES = {
     "disk_full": "The engine's disk is full: free some space and run the same again.",
-    "registry_denied": "The registry does not let you have or send {name}: `docker login {host}` "
-    "as somebody who may, and run the same again.",
-    "not_there": "The registry has no {name}: ask for the reference again, with its digest, as "
-    "`exam images push` printed it.",
+    "registry_denied": "You may not have {name} from {host}, or send it there: `docker login` as "
+    "somebody who may, and run the same again.",
+    "not_there": "{host} has no {name}: ask again for the reference, with its digest.",
     "registry_unreachable": "No registry answers at {host} ({words}): check the name and the "
     "network, and run the same again.",
-    "registry_failed": "The registry at {host} and the engine could not agree on {name}: {words}.",
+    "registry_failed": "The engine did not take what {host} has as {name}: {words}.",
 }
+
+
+def host_of(reference: str) -> str:
+    """Return the registry that a reference names, in words; without one it is the engine's own."""
+    first, _, rest = reference.partition("/")
+    named = rest and ("." in first or ":" in first or first == "localhost")
+    return first if named else "the engine's own registry"
 
 
 class RegistryError(Exception):
@@ -49,9 +55,8 @@ def sentence_for(words: str, reference: str) -> ExamError:
     reason = next(
         (name for name, sign in _SIGNS if re.search(sign, words, re.IGNORECASE)), "registry_failed"
     )
-    told = _SENTENCES[reason].format(
-        name=reference, host=reference.split("/")[0], words=words.strip().rstrip(".")
-    )
+    words = words.strip().rstrip(".")
+    told = _SENTENCES[reason].format(name=reference, host=host_of(reference), words=words)
     return DiskFull(told) if reason == "disk_full" else ExamError(told, reason=reason)
 
 
@@ -66,7 +71,6 @@ def fault_of(reference: str) -> Iterator[None]:
         raise sentence_for(str(error.explanation or error), reference) from error
     except DockerException as error:  # a credential helper that is missing or fails, say
         raise ExamError(
-            f"The login for {reference.split('/')[0]} could not be used ({error}): run "
-            f"`docker login {reference.split('/')[0]}` again.",
+            f"The login for {host_of(reference)} cannot be used ({error}): `docker login` again.",
             reason="registry_denied",
         ) from error

@@ -38,7 +38,7 @@ from exam_cli.engine.port import (
     Listed,
     Stream,
 )
-from exam_cli.errors import EngineUnreachable, ExamError, GpuMissing, ImageMissing, OurFault
+from exam_cli.errors import EngineUnreachable, GpuMissing, ImageMissing, OurFault
 
 Program = Callable[[ContainerSpec], Sequence[str]]
 
@@ -99,7 +99,7 @@ class FakeEngine:
     Args:
         known: references of the images that are "here", with nothing in them.
         store: images with content.
-        registry: answers `push`, `fetch` and `pull`.
+        registry: answers `push` and `fetch`.
         built: what building a stage gives.
         program: maps a specification to the command that stands in for it on this machine; by
             default the specification's own command.
@@ -146,15 +146,6 @@ class FakeEngine:
         names = sorted({*self.known, *self.store.names})
         found = (self.image(name) for name in names if name.rpartition(":")[0] == repository)
         return [one for one in found if one is not None]
-
-    def pull(self, reference: str) -> bool:
-        """Take an image from the registry if it answers and has it."""
-        self._answer()
-        try:
-            self.fetch(reference, lambda done, total: None)
-        except ExamError:
-            return False
-        return True
 
     def fetch(self, reference: str, told: Callable[[int, int], None]) -> None:
         """Take an image from the registry."""

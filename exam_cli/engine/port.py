@@ -268,9 +268,6 @@ class Engine(Protocol):
     def images(self, repository: str) -> list[ImageInfo]:
         """Return all images of a repository that are here."""
 
-    def pull(self, reference: str) -> bool:
-        """Fetch an image by digest; False when no registry answers or it is not there."""
-
     def fetch(self, reference: str, told: Callable[[int, int], None]) -> None:
         """Fetch an image by digest from its registry, with what the user's own login allows.
 

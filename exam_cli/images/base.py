@@ -14,7 +14,7 @@ from pathlib import Path
 
 from exam_cli.config.edition import Architecture, BaseKind, Edition
 from exam_cli.engine.port import Engine, ImageInfo
-from exam_cli.errors import DiskFull, ExamError
+from exam_cli.errors import DiskFull, ExamError, OurFault
 from exam_cli.fetch.apt import chosen_keyring, chosen_mirror, host_mirror
 from exam_cli.images.debian import STATUS, check_base_lock, installed
 from exam_cli.progress import Progress
@@ -65,8 +65,11 @@ def base_names(edition: Edition, architecture: Architecture) -> dict[BaseKind, s
     locked = lock.read_bytes() if lock.is_file() else b""
     recipe = f"{_SLIM} {_LEFT_OUT} {edition.epoch} {chosen_mirror()} ".encode() + locked
     tag = hashlib.sha256(recipe).hexdigest()[:12]
+    name, _, published = edition.base.image.rpartition(":")
+    if "/" in published or not name:  # no tag: what follows the colon is a registry's port
+        name = edition.base.image
     return {
-        "pulled": f"{edition.base.image.split(':')[0]}@{edition.base.digest}",
+        "pulled": f"{name}@{edition.base.digest}",
         "made": f"exam-base:{edition.suite}-{architecture}-{tag}",
     }
 
@@ -101,12 +104,26 @@ def ensure_base(
         return names["made"]
     progress.step("Debian base")
     if published:
-        if engine.pull(names["pulled"]):
+        why = _pull(engine, names["pulled"])
+        if why is None:
             progress.say(f"Base: {edition.base.image}, pulled by digest.")
             return names["pulled"]
-        progress.say("Base: no image registry answers, so debootstrap makes it on this machine.")
+        progress.say(f"Base: {why}")
     make_base(engine, edition, architecture, names["made"], progress)
     return names["made"]
+
+
+def _pull(engine: Engine, reference: str) -> str | None:
+    """Fetch the published base; return why there is none. Raises `OurFault`."""
+    try:
+        engine.fetch(reference, lambda done, total: None)
+    except ExamError as error:
+        if isinstance(error, OurFault):
+            raise
+        if error.reason == "registry_unreachable":
+            return "no image registry answers, so debootstrap makes it on this machine."
+        return f"{error} Debootstrap makes it on this machine instead."
+    return None
 
 
 def make_base(

@@ -1,6 +1,7 @@
 """Which base is taken: what is here, else what a registry serves, else what debootstrap makes."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
@@ -20,9 +21,8 @@ MADE = base.base_names(EDITION, "x86_64")["made"]
 class Registry(FakeEngine):
     """An engine whose registry serves everything."""
 
-    def pull(self, reference: str) -> bool:
+    def fetch(self, reference: str, told: Callable[[int, int], None]) -> None:
         self.known.add(reference)
-        return True
 
 
 class Heard:
