@@ -6,7 +6,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +155,7 @@ class Desk:
             image = environment.engine.image(environment.image)
             if image is None:
                 raise ImageMissing("The grader image is not on this engine: run it again.")
-            environment = replace(environment, image_id=image.id, image_layers=tuple(image.layers))
+            environment = environment.of_image(image)
             scorer = Server(environment, "scorer")
             with self._lock:
                 self._scorers.append(scorer)

@@ -21,13 +21,13 @@ from exam_cli.config.edition import Edition
 from exam_cli.config.exam import Exam
 from exam_cli.config.section import Section
 from exam_cli.engine.port import Engine
-from exam_cli.errors import ExamError
+from exam_cli.errors import ExamError, ImageMissing
 from exam_cli.files import locked, write_file
 from exam_cli.grading.environment import Environment
-from exam_cli.grading.official import behind_walls
+from exam_cli.grading.official import as_recorded, behind_walls
 from exam_cli.grading.predictor import predictor_needs
 from exam_cli.grading.scorer import SCORER_NEEDS
-from exam_cli.images.build import architecture_of, ensure_images
+from exam_cli.images.build import Images, architecture_of, ensure_images
 from exam_cli.images.gpu import need_gpus
 from exam_cli.progress import Progress
 from exam_cli.sections.catalog import sections_of
@@ -90,11 +90,14 @@ def grade_cohort(order: Order, connect: Callable[[], Engine], progress: Progress
         # What was not graded officially is graded again where that is asked for.
         official = ["official"] if order.official else []
         hashes = [one.sha256 for one in sets.values()]
-        context = _key(json.dumps([images.grader, order.which, *official, *hashes]))
+        environment = partial(_environment, order, images, labels)
+        here = _at(environment(engine))
+        made_in = [images.grader, here.image_digest]
+        context = _key(json.dumps([*made_in, order.which, *official, *hashes]))
         with closing(Book(order.out / "grades.jsonl", context)) as book:
-            environment = partial(_environment, order, images.grader, labels)
             if order.official:
-                walls = behind_walls(environment(engine), order.exam.walls).walls
+                as_recorded(here, order.edition, architecture_of(engine))
+                walls = behind_walls(here, order.exam.walls).walls
                 environment = partial(environment, walls=walls)
             silenced = order.official or order.exam.supervised
             desk = Desk(
@@ -104,7 +107,7 @@ def grade_cohort(order: Order, connect: Callable[[], Engine], progress: Progress
                 environment,
                 connect,
                 book,
-                lambda section: Circumstances(section, order.edition, silenced),
+                lambda section: Circumstances(section, silenced),
                 lambda: sealed_for(order.exam),
             )
             lines = _all_of_them(desk, roll, workers, progress)
@@ -170,7 +173,7 @@ def _hidden_sets(
 
 def _environment(
     order: Order,
-    image: str,
+    images: Images,
     labels: dict[str, str],
     engine: Engine,
     walls: tuple[str, ...] = (),
@@ -178,7 +181,7 @@ def _environment(
     edition = order.edition
     return Environment(
         engine=engine,
-        image=image,
+        image=images.grader,
         edition=edition.edition,
         variant=edition.variant,
         tensorflow=edition.tensorflow,
@@ -186,7 +189,15 @@ def _environment(
         runtime=order.exam.runtime,
         labels=labels,
         walls=walls,
+        lock_sha256=images.lock_sha256,
     )
+
+
+def _at(environment: Environment) -> Environment:
+    image = environment.engine.image(environment.image)
+    if image is None:
+        raise ImageMissing("The grader image is not on this engine: run it again.")
+    return environment.of_image(image)
 
 
 def _all_of_them(

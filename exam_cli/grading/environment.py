@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from exam_cli.engine.port import GPU_ENVIRONMENT, ContainerSpec, Engine, Limits
+from exam_cli.engine.port import GPU_ENVIRONMENT, ContainerSpec, Engine, ImageInfo, Limits
 from exam_cli.errors import ExamError, OurFault
 from exam_cli.files import locked
 from exam_cli.grading.seccomp import profile
@@ -71,6 +71,8 @@ class Environment:
         labels: put on every container, so that they can be found again.
         image_id: identity of that image, where it is known already.
         image_layers: the diff ids of its layers, bottom first, likewise.
+        image_digest: its environment digest (`ImageInfo.digest`), likewise.
+        lock_sha256: the fingerprint of the edition that the image was made of.
         walls: names of those that were seen to stand, in official grading.
         used: takes the containers that have answered, for the caller to remove when nobody waits
             for it; None has each removed as soon as it is done with.
@@ -86,8 +88,16 @@ class Environment:
     labels: Mapping[str, str] = field(default_factory=dict)
     image_id: str | None = None
     image_layers: tuple[str, ...] = ()
+    image_digest: str | None = None
+    lock_sha256: str | None = None
     walls: tuple[str, ...] = ()
     used: list[str] | None = None
+
+    def of_image(self, image: ImageInfo) -> Environment:
+        """Return this environment with an image of the engine, and all known of it."""
+        return replace(
+            self, image_id=image.id, image_layers=tuple(image.layers), image_digest=image.digest
+        )
 
     @property
     def on_gpu(self) -> bool:
@@ -130,6 +140,8 @@ class Environment:
             "edition": self.edition,
             "variant": self.variant,
             "image": None,
+            "digest": self.image_digest,
+            "lock_sha256": self.lock_sha256,
             "tensorflow": told.get("tensorflow", self.tensorflow),
             "python": told.get("python"),
         }

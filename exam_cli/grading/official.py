@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from exam_cli.config.edition import Architecture, Edition
 from exam_cli.errors import ExamError, OurFault
 from exam_cli.grading.environment import Environment, Needs
 from exam_cli.grading.walls import walls
@@ -48,6 +49,37 @@ class WallsMissing(ExamError):
     """A wall that official grading needs does not stand here."""
 
     reason = "walls_missing"
+
+
+class NotAsRecorded(ExamError):
+    """The image is not the one that the edition records."""
+
+    reason = "not_as_recorded"
+
+
+def as_recorded(environment: Environment, edition: Edition, architecture: Architecture) -> None:
+    """Raise `NotAsRecorded` unless the image is one that the edition's file records.
+
+    An edition that records none for this architecture and variant vouches for none: then any image
+    that was built from its locks will do. Only official grading asks: whoever works on an edition
+    builds images that nobody has recorded yet.
+    """
+    known = [
+        one.grader.digest
+        for one in edition.digests
+        if (one.architecture, one.variant) == (architecture, edition.variant)
+    ]
+    if known and environment.image_digest not in known:
+        raise NotAsRecorded(
+            f"Official grading needs the grader image that the edition {edition.edition} records "
+            f"({_short(known)}), and {environment.image} is {_short([environment.image_digest])}: "
+            "`exam images verify` tells what differs; `docker image rm` it and `exam images build` "
+            "makes it anew, or `exam images load` brings it from where it is right."
+        )
+
+
+def _short(digests: Iterable[str | None]) -> str:
+    return " or ".join(str(one).removeprefix("sha256:")[:12] for one in digests)
 
 
 def behind_walls(environment: Environment, required: Iterable[str]) -> Environment:

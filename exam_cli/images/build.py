@@ -28,10 +28,11 @@ _STAGE = re.compile(r"^#\d+ \[(?P<stage>\S+)\s.*\]|^Step (?P<done>\d+)/(?P<total
 
 @dataclass(frozen=True)
 class Images:
-    """References of an edition's images on this engine."""
+    """References of an edition's images on this engine, and the fingerprint that they hold."""
 
     grader: str
     workspace: str
+    lock_sha256: str = ""
 
 
 def architecture_of(engine: Engine) -> Architecture:
@@ -55,8 +56,9 @@ def references(edition: Edition, architecture: Architecture) -> Images:
             "edition, or another machine."
         )
     require(edition, architecture)
-    tag = f"{edition.edition}-{edition.variant}-{edition.fingerprint(architecture)[:12]}"
-    return Images(f"exam-grader:{tag}", f"exam-workspace:{tag}")
+    fingerprint = edition.fingerprint(architecture)
+    tag = f"{edition.edition}-{edition.variant}-{fingerprint[:12]}"
+    return Images(f"exam-grader:{tag}", f"exam-workspace:{tag}", fingerprint)
 
 
 def present(engine: Engine, images: Images) -> dict[Role, ImageInfo | None]:

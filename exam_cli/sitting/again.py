@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from exam_cli.config.edition import LAYERS
 from exam_cli.config.section import Section
 from exam_cli.engine.port import Engine
 from exam_cli.errors import OurFault
@@ -23,10 +24,24 @@ from exam_cli.sitting.grade import data_and_environment
 
 @dataclass(frozen=True)
 class Again:
-    """What came of it: what differs, in words, and what is other without making a difference."""
+    """What came of it: what differs, in words, and what is other without making a difference.
+
+    `environment` says in what the environment is another one, and `advice` what to do about that;
+    `unknown` that the row does not name its environment, so that nobody can tell.
+    """
 
     differences: tuple[str, ...]
     remarks: tuple[str, ...]
+    environment: tuple[str, ...] = ()
+    advice: str = ""
+    unknown: bool = False
+
+    @property
+    def equal(self) -> bool | None:
+        """Whether it is the same grade, made in the same environment; None: nobody can tell."""
+        if self.differences or self.environment:
+            return False
+        return None if self.unknown else True
 
 
 def grade_again(
@@ -49,7 +64,7 @@ def grade_again(
     """
     section = find_section(session.rules, recorded["section"])
     edition = grading_edition(session)
-    around = Circumstances(section, edition, silenced=False)
+    around = Circumstances(section, silenced=False)
     official = "walls" in recorded["isolation"]
     data, environment = data_and_environment(section, session, edition, connect(), official)
     environment = _as_recorded(environment, recorded)
@@ -63,9 +78,13 @@ def grade_again(
         )
     now = around.as_json(verdict)
     shy = session.rules.feedback != "full"
+    other = tuple(other_environment(recorded, verdict.as_json(None)["environment"], now["layers"]))
     return Again(
         tuple(_differences(recorded, verdict, now, shy)),
         tuple(_remarks(recorded, verdict, section, now)),
+        other,
+        _advice(recorded["environment"]) if other else "",
+        recorded["environment"].get("digest") is None,
     )
 
 
@@ -78,8 +97,60 @@ def _as_recorded(environment: Environment, recorded: Mapping[str, Any]) -> Envir
     image = environment.engine.image(then)
     if image is None:
         return environment
-    layers = tuple(image.layers)
-    return replace(environment, image=then, image_id=image.id, image_layers=layers)
+    lock = recorded["environment"].get("lock_sha256")
+    if lock is None or not any(tag.endswith(f"-{lock[:12]}") for tag in image.tags):
+        lock = environment.lock_sha256  # no name of it says that it was made from that lock
+    return replace(environment.of_image(image), image=then, lock_sha256=lock)
+
+
+def other_environment(
+    recorded: Mapping[str, Any], here: Mapping[str, Any], layers: Sequence[str]
+) -> Iterator[str]:
+    """Yield in what the environment of a recorded grade is not the one that is here.
+
+    Args:
+        recorded: the grade in the ledger, or in the examiner's book.
+        here: the `environment` object of a grade that would be made here now.
+        layers: the diff ids of its image, bottom first.
+
+    Of a row from before environments had a digest, only what it names is compared.
+    """
+    then = recorded["environment"]
+    names = {
+        "digest": "environment digest",
+        "lock_sha256": "lock",
+        "edition": "edition",
+        "variant": "variant",
+        "tensorflow": "TensorFlow",
+        "python": "Python",
+    }
+    for key, name in names.items():
+        if then.get(key) is not None and then[key] != here[key]:
+            yield f"{name} {_short(then[key])} then, {_short(here[key])} now"
+    was = recorded["circumstances"]["layers"]
+    if was is None or was == list(layers):
+        return
+    if len(was) != len(layers):
+        yield f"{len(was)} layers then, {len(layers)} now"
+        return
+    words = LAYERS["grader"]
+    named = words if len(words) == len(was) else [""] * len(was)
+    for number, (one, other, word) in enumerate(zip(was, layers, named, strict=True), 1):
+        if one != other:
+            told = f" ({word})" if word else ""
+            yield f"layer {number} of {len(was)}{told} {_short(one)} then, {_short(other)} now"
+
+
+def _advice(then: Mapping[str, Any]) -> str:
+    digest = then.get("digest")
+    which = f"the environment {digest}" if digest else f"the image {then['image']}"
+    return (
+        f"this grade was made in {which} and cannot be confirmed in another: bring that one with "
+        "`exam images load` or `exam images pull`, or verify with the version of this program that "
+        f"made it (edition {then['edition']}"
+        + (f", lock {then['lock_sha256'][:12]}" if then.get("lock_sha256") else "")
+        + ")"
+    )
 
 
 def _differences(
@@ -88,8 +159,6 @@ def _differences(
     """Yield each thing that is not as it was recorded; if `shy`, no more of it than a receipt."""
     then, made = recorded["circumstances"], verdict.as_json(None)
     pairs = [
-        ("image", then["layers"], now["layers"]),
-        ("edition", recorded["environment"]["edition"], made["environment"]["edition"]),
         ("section.yaml", then["section_yaml_sha256"], now["section_yaml_sha256"]),
         ("hidden set", recorded["set"]["sha256"], made["set"]["sha256"]),
         ("predictions", then["predictions_sha256"], now["predictions_sha256"]),
@@ -121,8 +190,6 @@ def _metric(grade: Mapping[str, Any]) -> str | None:
 
 
 def _short(value: object) -> str:
-    """Return a value in words; of many hashes, how many there are and the last one."""
-    if isinstance(value, list):
-        return f"{len(value)} layers up to {_short(value[-1])}" if value else "no layers"
+    """Return a value in words: of a hash its beginning."""
     text = str(value).removeprefix("sha256:")
     return text[:12] if len(text) == 64 else text

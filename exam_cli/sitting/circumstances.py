@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from exam_cli.config.edition import Edition
 from exam_cli.config.exam import Exam, Feedback
 from exam_cli.config.section import Section
 from exam_cli.config.values import plain
@@ -31,16 +30,14 @@ _SALT_BYTES = 16
 class Circumstances:
     """Filled in while a grade goes on, so that a failure has as much of it as there is."""
 
-    def __init__(self, section: Section, edition: Edition, silenced: bool) -> None:
+    def __init__(self, section: Section, silenced: bool) -> None:
         """Begin: it is now that the grade starts.
 
         Args:
             section: what is graded.
-            edition: the pinned environment.
             silenced: whether nothing may be told that the model chose.
         """
         self._section = section
-        self._edition = edition
         self._silenced = silenced
         self._started = _now()
         self._environment: Environment | None = None
@@ -55,7 +52,7 @@ class Circumstances:
         if (environment := self._environment) is not None:
             layers = list(environment.image_layers)
             architecture = architecture_of(environment.engine)
-            lock = self._edition.fingerprint(architecture)
+            lock = environment.lock_sha256
         hardware = verdict.hardware or {}
         return {
             "started": self._started,

@@ -16,7 +16,7 @@ from exam_cli.errors import ImageMissing, OurFault
 from exam_cli.grading.environment import Environment
 from exam_cli.grading.grade import check, grade
 from exam_cli.grading.intake import PART, Submission, take
-from exam_cli.grading.official import behind_walls
+from exam_cli.grading.official import as_recorded, behind_walls
 from exam_cli.grading.shapes import Other
 from exam_cli.grading.silent import silenced
 from exam_cli.grading.verdict import Rejection, Verdict
@@ -147,6 +147,8 @@ def _verdict(
             "edition": edition.edition,
             "variant": edition.variant,
             "image": None,
+            "digest": None,
+            "lock_sha256": None,
             "tensorflow": edition.tensorflow,
             "python": edition.python,
         },
@@ -188,12 +190,15 @@ def data_and_environment(
 ) -> tuple[SectionData, Environment]:
     """Return a section's data and where it is graded.
 
-    Raises what `environment_of` raises, and `WallsMissing` where grading is `official`.
+    Raises what `environment_of` raises, and where grading is `official`, `WallsMissing` and
+    `NotAsRecorded`.
     """
     architecture = architecture_of(engine)
     images = references(edition, architecture)
     environment = environment_of(session, edition, images.grader, engine)
+    environment = replace(environment, lock_sha256=images.lock_sha256)
     if official:
+        as_recorded(environment, edition, architecture)
         environment = behind_walls(environment, session.rules.walls)
     data = section_data(
         section,
@@ -231,10 +236,8 @@ def environment_of(session: Session, edition: Edition, image: str, engine: Engin
         keras=edition.keras,
         runtime=rules.runtime,
         labels={"exam.session": session.id},
-        image_id=found.id,
-        image_layers=tuple(found.layers),
-    )
+    ).of_image(found)
 
 
 def _around(section: Section, session: Session, manner: Manner) -> Circumstances:
-    return Circumstances(section, grading_edition(session), manner.silences(session.rules))
+    return Circumstances(section, manner.silences(session.rules))

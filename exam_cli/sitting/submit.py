@@ -213,8 +213,8 @@ def _final_grade(
     attempt, section = standing.attempt, standing.section
     assert attempt is not None, "only what was scored is graded again"
     started = time.monotonic()
-    edition, manner = grading_edition(session), Manner(official=official)
-    around = Circumstances(section, edition, manner.silences(session.rules))
+    manner = Manner(official=official)
+    around = Circumstances(section, manner.silences(session.rules))
     around.found(environment)
     submission = kept(attempt["model"], session.snapshots)
     verdict = grade(submission, section, data, environment, serving=serving)

@@ -103,8 +103,14 @@ def verify(
     _refuse_while_it_goes_on(session)
     results = list(_graded_again(session, event, connect, progress))
     findings += [finding for finding, _ in results]
-    equals = [equal for _, equal in results if equal is not None]
-    return Verification(signed.kind, tuple(findings), all(equals) if equals else None)
+    return Verification(signed.kind, tuple(findings), _all_equal([equal for _, equal in results]))
+
+
+def _all_equal(equals: list[bool | None]) -> bool | None:
+    """Return whether all are; None where none differs, and of some nobody can tell."""
+    if False in equals:
+        return False
+    return None if None in equals or not equals else True
 
 
 def verify_session(session: Session) -> Verification:
@@ -194,15 +200,25 @@ def _graded_again(
             continue
         done = grade_again(grade, submission, session, connect)
         progress.advance(number + 1)
-        yield _told(topic, grade, done), not done.differences
+        yield _told(topic, grade, done), done.equal
 
 
 def _told(topic: str, grade: dict[str, Any], done: Again) -> Finding:
+    if done.environment:
+        came = "and the grade differs, too: " + "; ".join(done.differences)
+        if not done.differences:
+            came = "though the grade came out the same"
+        text = f"another environment ({'; '.join(done.environment)}), {came}; {done.advice}"
+        return Finding(topic, False, text)
     if done.differences:
         return Finding(topic, False, "graded again, and differs: " + "; ".join(done.differences))
     what = f"{grade['score']} of {grade['max_score']}"
     if grade["verdict"] != "scored":
         what = f"rejected ({grade['reason']})"
+    if done.unknown:
+        text = f"graded again, and it came out the same, {what}, but its row names no environment"
+        text += " (it is of an older version of this program), so nobody can call the two equal"
+        return Finding(topic, None, text)
     remarks = "".join(f"; {remark}" for remark in done.remarks)
     return Finding(topic, True, f"graded again, and equal: {what}{remarks}")
 

@@ -219,7 +219,9 @@ def test_the_verdict_has_all_that_its_json_promises(hall: Hall) -> None:
     assert (told["score"], told["max_score"], told["attempt"]) == (2, 5, 3)
     assert told["set"] == {"name": "probe", "sha256": "f" * 64}
     assert told["model"]["sha256"] == hall.submission.record.sha256
-    assert set(told["environment"]) == {"edition", "variant", "image", "tensorflow", "python"}
+    assert set(told["environment"]) == {
+        "edition", "variant", "image", "digest", "lock_sha256", "tensorflow", "python",
+    }  # fmt: skip
     assert told["isolation"] == {"runtime": "runc", "network": "none"}
     assert set(told["seconds"]) == {"total", "predict"}
 

@@ -17,8 +17,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from exam_cli.config.edition import load_edition
 from exam_cli.engine.fake import FakeEngine
+from exam_cli.engine.fake_images import held
 from exam_cli.errors import EngineUnreachable, ExamError, OurFault
+from exam_cli.images.build import references
 from exam_cli.progress import SILENT
 from exam_cli.receipts import dsse, keys
 from exam_cli.receipts.check import Forged, UnknownKey, checked
@@ -134,12 +137,83 @@ def test_other_predictions(sitting: Sitting, receipt: Path) -> None:
     assert "score:" not in text or "score: 5 then" in text
 
 
-def test_another_image(sitting: Sitting, receipt: Path) -> None:
-    sitting.tamper(
-        'UPDATE events SET payload = replace(payload, \'"layers":[]\', \'"layers":["sha256:a"]\')'
-    )
+def image(sitting: Sitting) -> str:
+    return references(load_edition(sitting.session.edition), "x86_64").grader
+
+
+def test_a_grade_names_its_environment(sitting: Sitting) -> None:
+    before = held([b"one", b"two"])
+    sitting.engine.known.discard(image(sitting))
+    sitting.engine.store.keep(before, image(sitting))
+    graded = sitting.grade()
+    here = sitting.engine.image(image(sitting))
+    assert here is not None and graded.receipt is not None
+    said = graded.verdict.as_json(1)["environment"]
+    assert said["digest"] == here.digest
+    assert said["lock_sha256"] == load_edition(sitting.session.edition).fingerprint("x86_64")
+    statement = payload_of(json.loads(graded.receipt.read_text()))["predicate"]["environment"]
+    assert statement.items() >= said.items() and statement["layers"] == list(here.layers)
+
+
+def test_another_image_of_the_same_name(sitting: Sitting) -> None:
+    """The grade comes out the same, and is not confirmed: nobody knows what else has changed."""
+    sitting.engine.known.discard(image(sitting))
+    sitting.engine.store.keep(held([b"one", b"two", b"three", b"four"]), image(sitting))
+    receipt = sitting.grade().receipt
+    then = sitting.engine.image(image(sitting))
+    assert look(sitting, receipt).equal is True and then is not None
+    sitting.engine.remove_image(image(sitting))
+    sitting.engine.store.keep(held([b"one", b"two", b"3", b"four"]), image(sitting))
+    now = sitting.engine.image(image(sitting))
+    found = look(sitting, receipt)
+    text = wrong(found)["section 1"]
+    assert found.equal is False and not found.good and now is not None
+    assert f"environment digest {then.digest[7:19]} then, {now.digest[7:19]} now" in text
+    assert "layer 3 of 4 (TensorFlow's wheels)" in text and "layer 2" not in text
+    assert "the grade came out the same" in text
+    assert then.digest in text and "exam images load" in text
+
+
+def test_the_very_image_under_another_name(sitting: Sitting) -> None:
+    """While the engine has it, it is what grades again."""
+    sitting.engine.known.discard(image(sitting))
+    sitting.engine.store.keep(held([b"one", b"two"]), image(sitting))
+    receipt = sitting.grade().receipt
+    sitting.engine.tag(image(sitting), f"kept:{image(sitting).partition(':')[2]}")
+    sitting.engine.store.keep(held([b"one", b"2"]), image(sitting))
+    assert look(sitting, receipt).equal is True
+
+
+def test_the_same_layers_started_otherwise(sitting: Sitting) -> None:
+    sitting.engine.known.discard(image(sitting))
+    sitting.engine.store.keep(held([b"one"], Env=["A=1"]), image(sitting))
+    receipt = sitting.grade().receipt
+    sitting.engine.remove_image(image(sitting))
+    sitting.engine.store.keep(held([b"one"], Env=["A=2"]), image(sitting))
     text = wrong(look(sitting, receipt))["section 1"]
-    assert text.endswith("image: 1 layers up to a then, no layers now")
+    assert "environment digest" in text and "layer" not in text
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [("lock_sha256", "lock "), ("tensorflow", "TensorFlow "), ("variant", "variant ")],
+)
+def test_what_else_tells_an_environment(
+    sitting: Sitting, receipt: Path, key: str, words: str
+) -> None:
+    sitting.tamper(
+        "UPDATE events SET payload = json_set(payload, ?, ?)", f"$.environment.{key}", "other"
+    )
+    found = look(sitting, receipt)
+    assert found.equal is False and f"{words}other then, " in wrong(found)["section 1"]
+
+
+def test_a_grade_of_an_older_program_is_not_called_equal(sitting: Sitting, receipt: Path) -> None:
+    sitting.tamper("UPDATE events SET payload = json_remove(payload, '$.environment.digest')")
+    found = look(sitting, receipt)
+    assert found.equal is None
+    assert "names no environment" in found.findings[-1].text
+    assert found.findings[-1].good is None
 
 
 def test_a_changed_copy_of_the_model(sitting: Sitting, receipt: Path) -> None:
