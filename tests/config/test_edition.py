@@ -19,7 +19,7 @@ digests:
   - architecture: x86_64
     variant: cpu
     base: made
-    fingerprint: {fingerprint}
+    fingerprint: "{fingerprint}"
     grader: {{digest: {grader}, layers: [{layer}]}}
     workspace: {{digest: {workspace}, layers: [{layer}, {layer}]}}
 """
