@@ -20,7 +20,7 @@ from exam_cli.errors import ExamError
 
 # In the order of the page. Each is a module with `measure(stage) -> Part`.
 _QUICK = ("grades", "cohort", "submit", "up", "attach", "sizes", "start")
-_TRUST = ("repeat", "beside", "kills", "soak")
+_TRUST = ("repeat", "builds", "beside", "kills", "soak")
 _GROWTH = ("growth",)
 PARTS = (*_QUICK, *_TRUST, *_GROWTH)
 

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Give this machine what the tests work with: a browser, an SSH client and Compose as a candidate
-# would, a registry as an examiner. As root on Debian or Ubuntu they are installed; otherwise the command to run is said.
+# would, a registry and GnuPG as an examiner. As root on Debian or Ubuntu they are installed;
+# otherwise the command to run is said.
 set -eu
 
 missing=
@@ -9,6 +10,7 @@ command -v ssh >/dev/null 2>&1 && command -v sftp >/dev/null 2>&1 || missing="$m
 command -v docker-compose >/dev/null 2>&1 || docker compose version >/dev/null 2>&1 ||
     missing="$missing docker-compose"
 command -v docker-registry >/dev/null 2>&1 || missing="$missing docker-registry"
+command -v gpg >/dev/null 2>&1 || missing="$missing gnupg"
 [ -n "$missing" ] || exit 0
 
 if ! command -v apt-get >/dev/null 2>&1 || [ "$(id -u)" != 0 ]; then

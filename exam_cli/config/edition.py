@@ -57,13 +57,19 @@ class Recorded:
 
 @dataclass(frozen=True, kw_only=True)
 class Digests:
-    """What every build of one variant gives on one architecture and one kind of base."""
+    """What every build of one variant gives on one architecture and one kind of base.
+
+    `fingerprint` is the edition's own at that time: with another one the record is out of date.
+    """
 
     architecture: Architecture
     variant: Variant
     base: BaseKind
     grader: Recorded
     workspace: Recorded
+    fingerprint: (
+        Annotated[str, Like("[0-9a-f]{64}", "64 of the characters 0 to 9 and a to f")] | None
+    ) = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,6 +145,15 @@ class Edition:
             content = path.read_bytes()
             digest.update(f"{path.name}:{len(content)}:".encode() + content)
         return digest.hexdigest()
+
+    def outdated(self, architecture: Architecture) -> bool:
+        """Say whether something was recorded of this variant, and what decides it has changed."""
+        recorded = {
+            one.fingerprint
+            for one in self.digests
+            if (one.architecture, one.variant) == (architecture, self.variant) and one.fingerprint
+        }
+        return bool(recorded) and self.fingerprint(architecture) not in recorded
 
     def recorded(
         self, architecture: Architecture, base: BaseKind | None = None

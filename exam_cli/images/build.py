@@ -170,7 +170,9 @@ def _compare(
     built = {role: image for role, image in found.items() if image is not None}
     kind = base_kind(engine, edition, architecture, built["grader"])
     recorded = edition.recorded(architecture, kind)
-    if recorded is None or all(one.digest == recorded[role].digest for role, one in built.items()):
+    if recorded is None or edition.outdated(architecture):
+        return  # by who changes the edition
+    if all(one.digest == recorded[role].digest for role, one in built.items()):
         return
     differing = dict.fromkeys(
         name

@@ -151,4 +151,4 @@ def _file(tar: tarfile.TarFile, member: tarfile.TarInfo) -> File:
         content = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
     owner = member.uid, member.gid
     kind = _KINDS.get(member.type, "device")
-    return File(kind, member.mode, owner, int(member.mtime), content)
+    return File(kind, member.mode & 0o7777, owner, int(member.mtime), content)

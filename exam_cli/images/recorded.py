@@ -54,6 +54,7 @@ def record(engine: Engine, edition: Edition, found: Finding) -> Path:
         architecture=architecture,
         variant=edition.variant,
         base=found.base,
+        fingerprint=edition.fingerprint(architecture),
         grader=images["grader"],
         workspace=images["workspace"],
     )
@@ -78,6 +79,8 @@ def with_digests(text: str, digests: list[Digests]) -> str:
     for one in order:
         lines.append(f"  - architecture: {one.architecture}")
         lines += [f"    variant: {one.variant}", f"    base: {one.base}"]
+        if one.fingerprint:
+            lines.append(f'    fingerprint: "{one.fingerprint}"')
         images: Mapping[Role, Recorded] = {"grader": one.grader, "workspace": one.workspace}
         for role, image in images.items():
             lines += [f"    {role}:", f"      digest: {image.digest}", "      layers:"]

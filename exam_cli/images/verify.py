@@ -183,6 +183,11 @@ def _notes(
         )
     if images[0].recorded is None:
         notes.append(_unrecorded(edition, architecture, kind))
+    elif edition.outdated(architecture):
+        notes.append(
+            "The digests were recorded of other programs, locks or settings than those that are "
+            "here: `--record` records anew, and nobody but who changes an edition needs to."
+        )
     differing = {
         layer.name
         for image in images
