@@ -15,6 +15,7 @@ import inspect
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 from tensorflow import keras
 from tensorflow.keras import layers
 
@@ -57,11 +58,24 @@ def network():
     return keras.Model(image, layers.Dense(CLASSES, activation="softmax")(x))
 
 
+class RisingAndFalling(keras.optimizers.schedules.LearningRateSchedule):
+    """The same for Keras 2.9, whose own schedules cannot rise."""
+
+    def __init__(self, steps):
+        self.steps, self.rising = steps, steps // 5
+
+    def __call__(self, step):
+        step = tf.cast(step, "float32")
+        fallen = (step - self.rising) / (self.steps - self.rising)
+        rate = HIGHEST_RATE * (1 + tf.cos(np.pi * fallen)) / 2
+        return tf.where(fallen < 0, HIGHEST_RATE * (step + 1) / self.rising, rate)
+
+
 def learning_rate(steps):
-    """Warm up for a fifth of the steps, then sink to zero. Keras 2.9 cannot warm up."""
+    """Warm up for a fifth of the steps, then sink to zero along a cosine."""
     decay = keras.optimizers.schedules.CosineDecay
     if "warmup_target" not in inspect.signature(decay).parameters:
-        return decay(HIGHEST_RATE, steps)
+        return RisingAndFalling(steps)
     return decay(1e-4, steps * 4 // 5, warmup_target=HIGHEST_RATE, warmup_steps=steps // 5)
 
 
