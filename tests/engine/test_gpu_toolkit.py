@@ -136,7 +136,7 @@ def test_a_grade_on_a_gpu_asks_the_engine_for_it(
         assert up.status == 0 and up.json["variant"] == "cpu", up
         script = road.workspace / "1-regression" / "starter.py"
         assert road.exam("run", str(script)).status == 0
-        graded = road.exam("grade", "1", "--json")
+        graded = road.exam("grade", "1", "--official", "--json")  # its walls stand with a GPU, too
         assert graded.status == 3 and graded.json["reason"] == "no_gpu", graded
         assert graded.json["environment"]["variant"] == "gpu"
         assert "TensorFlow found none" in graded.json["message"] and road.attempts(1) == []
