@@ -21,6 +21,7 @@ from exam_cli.errors import ExamError, GpuMissing, OurFault
 from exam_cli.images.build import architecture_of
 from exam_cli.images.variants import cuda_of, least_driver
 
+EMPTY = "exam-empty"
 _REPOSITORIES = ("exam-grader", "exam-workspace", "exam-base")
 _QUERY = (
     "nvidia-smi",
@@ -115,7 +116,7 @@ def _some_image(engine: Engine) -> Iterator[tuple[str, bool]]:
         for image in engine.images(repository):
             yield image.id if not image.tags else image.tags[0], False
             return
-    name = f"exam-empty:{secrets.token_hex(4)}"
+    name = f"{EMPTY}:{secrets.token_hex(4)}"
     with io.BytesIO() as tar:
         tarfile.open(fileobj=tar, mode="w").close()
         tar.seek(0)

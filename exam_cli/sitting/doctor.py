@@ -13,7 +13,7 @@ from exam_cli.errors import ExamError
 from exam_cli.files import free_bytes
 from exam_cli.grading.walls import walls
 from exam_cli.images.build import architecture_of, present, references
-from exam_cli.images.gpu import need_gpus
+from exam_cli.images.gpu import EMPTY, need_gpus
 from exam_cli.images.variants import require
 from exam_cli.paths import cache_dir, data_dir
 from exam_cli.session.record import Session, all_sessions
@@ -162,9 +162,11 @@ def fix(connect: Callable[[], Engine]) -> int:
         leftovers.tidy(session)
         leftovers.clear(session, engine)
     known = {session.id for session in sessions}
-    for role in ("predictor", "scorer", "dataset", "fetch", "ladder"):
+    for role in ("predictor", "scorer", "dataset", "fetch", "ladder", "gpu"):
         for state in engine.find({"exam.role": role}):
             # Of sessions whose record is not here only what has ended: the rest may be in use.
             if state.ended and state.labels.get("exam.session") not in known:
                 engine.remove(state.id)
+    for image in engine.images(EMPTY):  # of looks for a GPU that were killed
+        engine.remove_image(image.id)
     return 0

@@ -157,3 +157,12 @@ def test_the_exam_in_the_readme_is_one(tmp_path: Path) -> None:
     assert set(told) == set(defaults) - {"title"}
     for name in set(told) - {"exam", "seed", "sections"}:
         assert getattr(exam, name) == defaults[name], f"{name} stands there as its default"
+
+
+def test_grading_on_a_gpu_needs_the_engine_s_own_runtime(tmp_path: Path) -> None:
+    assert load_exam(written(tmp_path)).grade_on == "cpu"
+    assert load_exam(written(tmp_path, grade_on="gpu")).grade_on == "gpu"
+    with pytest.raises(ExamError, match="grade_on: gpu"):
+        load_exam(written(tmp_path, grade_on="gpu", runtime="runsc"))
+    with pytest.raises(ExamError, match="grade_on"):
+        load_exam(written(tmp_path, grade_on="tpu"))

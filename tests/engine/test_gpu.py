@@ -7,8 +7,7 @@ left out unless EXAM_TEST_GPU_IMAGE=1; those that compute on a GPU need one, too
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,14 +15,13 @@ import pytest
 from exam_cli.config.edition import DEFAULT_EDITION, load_edition
 from exam_cli.engine.docker import DockerEngine
 from exam_cli.engine.port import GPU_ENVIRONMENT, ContainerSpec, Engine, ImageInfo, Limits
-from exam_cli.errors import OurFault
 from exam_cli.grading.environment import Environment, Needs
 from exam_cli.images.build import Images, ensure_images
 from exam_cli.images.gpu import Gpu, NoGpu, need_gpus
 from exam_cli.progress import SILENT
-from tests.engine.private import PrivateEngine, skip_unless_possible
 from tests.engine.road import Road
 from tests.engine.test_images import run
+from tests.engine.toolkit import said_by
 
 pytestmark = pytest.mark.engine
 
@@ -118,86 +116,6 @@ def test_an_engine_without_any_image_is_asked_as_well(no_gpu: str) -> None:
     assert DockerEngine().images("exam-empty") == [] and engine.find({"exam.role": "gpu"}) == []
 
 
-# --- an engine with a toolkit, and a driver of the tests' own
-
-_HOOK = """#!/bin/sh
-# In the place of NVIDIA's: it puts a program into the container that is about to start, or fails.
-root=$(python3 -c '
-import json, os, sys
-bundle = json.load(sys.stdin)["bundle"]
-with open(os.path.join(bundle, "config.json")) as file:
-    print(os.path.join(bundle, json.load(file)["root"]["path"]))')
-[ ! -s HERE/trouble ] || { cat HERE/trouble >&2; exit 1; }
-cp HERE/nvidia-smi "$root/usr/bin/nvidia-smi"
-"""
-_SMI = """#!/bin/sh
-[ "$NVIDIA_VISIBLE_DEVICES $NVIDIA_DRIVER_CAPABILITIES" = "all compute,utility" ] || exit 8
-echo "A test's own, VERSION, 24576"
-"""
-
-
-@dataclass(frozen=True)
-class Toolkit:
-    """An engine whose toolkit is a script; what that does lies in a folder."""
-
-    engine: Engine
-    image: str
-    folder: Path
-
-    def driver(self, version: str) -> None:
-        """Have that driver."""
-        path = self.folder / "nvidia-smi"
-        path.write_text(_SMI.replace("VERSION", version))
-        path.chmod(0o755)
-
-    def trouble(self, words: str) -> None:
-        """Say that, and give nothing."""
-        (self.folder / "trouble").write_text(words)
-
-
-@pytest.fixture
-def toolkit(
-    docker_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Toolkit]:
-    skip_unless_possible()
-    base = next((tag for one in docker_engine.images("exam-base") for tag in one.tags), None)
-    if base is None:
-        pytest.skip("no base image: `exam images build`")
-    hook = tmp_path / "nvidia-container-runtime-hook"
-    hook.write_text(_HOOK.replace("HERE", str(tmp_path)))
-    hook.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    private = PrivateEngine(tmp_path)
-    try:
-        private.start()
-        private.load(base)
-        monkeypatch.setenv("DOCKER_HOST", private.address)
-        yield Toolkit(DockerEngine(), base, tmp_path)
-    finally:
-        private.clear()
-
-
-def test_an_engine_s_own_way_leads_to_a_gpu_or_to_a_sentence(toolkit: Toolkit) -> None:
-    toolkit.driver("570.124.06")
-    assert need_gpus(toolkit.engine, GPU) == (Gpu("A test's own", "570.124.06", 24576),)
-    # And so it does behind the walls of a grade.
-    environment = Environment(toolkit.engine, toolkit.image, "", "gpu", "", "")
-    spec = environment.container("predictor", Needs(256 << 20, 1 << 20))
-    assert said_by(toolkit.engine, replace(spec, command=["nvidia-smi"])).startswith("A test's own")
-    with pytest.raises(OurFault):  # nvidia-smi is not there where no GPU was asked for
-        said_by(toolkit.engine, replace(spec, command=["nvidia-smi"], gpus=False))
-    toolkit.driver("470.57.02")
-    with pytest.raises(NoGpu, match=r"470\.57\.02 .* too old for CUDA 12\."):
-        need_gpus(toolkit.engine, GPU)
-    toolkit.trouble("nvidia-container-cli: initialization error: nvml error: driver not loaded")
-    with pytest.raises(NoGpu, match="no NVIDIA driver that works"):
-        need_gpus(toolkit.engine, GPU)
-    toolkit.trouble("nvidia-container-cli: container error: cgroup subsystem devices not found")
-    with pytest.raises(NoGpu, match="cgroups"):
-        need_gpus(toolkit.engine, GPU)
-    assert toolkit.engine.find({}) == []
-
-
 # --- the image
 
 
@@ -250,19 +168,3 @@ def test_a_predictor_computes_on_a_gpu_behind_its_walls(
     spec = environment.container("predictor", Needs(3 << 30, 256 << 20))
     product = "import tensorflow as tf; print(tf.matmul(tf.ones((9, 9)), tf.ones((9, 9))).device)"
     assert "GPU:0" in said_by(docker_engine, replace(spec, command=["python", "-c", product]))
-
-
-def said_by(engine: Engine, spec: ContainerSpec) -> str:
-    """Run a container to its end and return what it printed."""
-    container = engine.create(spec)
-    said = b""
-    try:
-        with engine.attach(container) as channel:
-            engine.start(container)
-            while (piece := channel.receive(300)) is not None:
-                said += piece[1] if piece[0] == "stdout" else b""
-        state = engine.wait(container, 30)
-    finally:
-        engine.remove(container)
-    assert state.exit_code == 0
-    return said.decode()

@@ -107,6 +107,14 @@ def test_the_handbook_tells_the_exam_s_own_rules() -> None:
     assert "Pr" in words_of(to_pdf(book, PLAIN, EDITION))
 
 
+def test_the_handbook_says_where_a_gpu_grades() -> None:
+    for grade_on in ("cpu", "gpu"):
+        exam = Exam(exam="x", grade_on=grade_on)  # type: ignore[arg-type]
+        html = to_html(handbook(exam, sections_of(exam), EDITION, "x"))
+        assert ("graded on a GPU" in html) == (grade_on == "gpu")
+        assert ("every time on the same machine." in html) == (grade_on == "gpu")
+
+
 def test_the_table_is_for_spreadsheets() -> None:
     rows = to_csv(facts(candidate="=cmd()")).splitlines()
     assert rows[0].startswith("candidate,exam,session") and len(rows) == 2
