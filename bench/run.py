@@ -22,7 +22,8 @@ from exam_cli.errors import ExamError
 _QUICK = ("grades", "cohort", "submit", "up", "attach", "sizes", "start")
 _TRUST = ("repeat", "beside", "kills", "soak")
 _GROWTH = ("growth",)
-PARTS = (*_QUICK, *_TRUST, *_GROWTH)
+_IMAGES = ("archive",)
+PARTS = (*_QUICK, *_TRUST, *_GROWTH, *_IMAGES)
 
 
 @click.command()
@@ -30,10 +31,13 @@ PARTS = (*_QUICK, *_TRUST, *_GROWTH)
 @click.option("--rounds", type=click.IntRange(1, 100), default=5, show_default=True)
 @click.option("--growth", is_flag=True, help="Also how cost grows: about half an hour.")
 @click.option("--trust", is_flag=True, help="Also what wobbles, disturbs, leaks or gets lost.")
-@click.option("--images", is_flag=True, help="Also build the images, ours and the naive one.")
+@click.option(
+    "--images", is_flag=True, help="Also build the images, ours and the naive one, and move ours."
+)
 def main(parts: tuple[str, ...], rounds: int, growth: bool, trust: bool, images: bool) -> None:
     """Measure PARTS, or all that takes minutes, and write bench/results/latest.md."""
-    wanted = parts or (*_QUICK, *(_TRUST if trust else ()), *(_GROWTH if growth else ()))
+    more = ((_TRUST, trust), (_GROWTH, growth), (_IMAGES, images))
+    wanted = parts or (*_QUICK, *(name for names, asked in more if asked for name in names))
     failed = False
     try:
         with stage(rounds, build=images) as place:
