@@ -182,7 +182,8 @@ def test_too_little_room_is_told_and_leaves_nothing(
         # The same when the disk is filled by others meanwhile.
         monkeypatch.setenv("DOCKER_HOST", engine.address)
         names = Images("exam-grader:x", "exam-workspace:x")
-        with opened(room.archive, "room.tar") as archive, pytest.raises(DiskFull):
+        with room.archive.open("rb") as stream, pytest.raises(DiskFull):
+            archive = opened(stream.fileno(), "room.tar")
             install_images(archive, DockerEngine(), names, SILENT)
         assert engine.client.images.list(all=True) == []
         assert shutil.disk_usage(tmp_path / "data").used < 100 << 20
