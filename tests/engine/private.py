@@ -9,6 +9,7 @@ import pytest
 
 from bench.other_engine import OtherEngine
 from bench.timing import Failed
+from exam_cli.images.build import Images
 
 
 class PrivateEngine(OtherEngine):
@@ -30,6 +31,11 @@ class PrivateEngine(OtherEngine):
         """Copy an image from the machine's own engine."""
         saved = docker.from_env(timeout=300).images.get(image).save(named=image)
         self.client.images.load(saved)
+
+
+def by_role(images: Images) -> dict[str, str]:
+    """Return the names of an edition's two images."""
+    return {"grader": images.grader, "workspace": images.workspace}
 
 
 def skip_unless_possible() -> None:
