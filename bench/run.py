@@ -22,7 +22,7 @@ from exam_cli.errors import ExamError
 _QUICK = ("grades", "cohort", "submit", "up", "attach", "sizes", "start")
 _TRUST = ("repeat", "builds", "beside", "kills", "soak")
 _GROWTH = ("growth",)
-_IMAGES = ("editions",)
+_IMAGES = ("editions", "archive")
 PARTS = (*_QUICK, *_TRUST, *_GROWTH, *_IMAGES)
 
 
@@ -31,11 +31,11 @@ PARTS = (*_QUICK, *_TRUST, *_GROWTH, *_IMAGES)
 @click.option("--rounds", type=click.IntRange(1, 100), default=5, show_default=True)
 @click.option("--growth", is_flag=True, help="Also how cost grows: about half an hour.")
 @click.option("--trust", is_flag=True, help="Also what wobbles, disturbs, leaks or gets lost.")
-@click.option("--images", is_flag=True, help="Also build the images, and sit every edition.")
+@click.option("--images", is_flag=True, help="Also build, sit and move the images.")
 def main(parts: tuple[str, ...], rounds: int, growth: bool, trust: bool, images: bool) -> None:
     """Measure PARTS, or all that takes minutes, and write bench/results/latest.md."""
-    more = (*(_TRUST if trust else ()), *(_GROWTH if growth else ()), *(_IMAGES if images else ()))
-    wanted = parts or (*_QUICK, *more)
+    more = ((_TRUST, trust), (_GROWTH, growth), (_IMAGES, images))
+    wanted = parts or (*_QUICK, *(name for names, asked in more if asked for name in names))
     failed = False
     try:
         with stage(rounds, build=images) as place:

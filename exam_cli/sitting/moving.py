@@ -85,24 +85,24 @@ def load(path: Path | None, sha256: str | None, engine: Engine, progress: Progre
     Everything is checked before anything is loaded. `sha256` is what the whole archive must have.
     Raises `BadArchive` and other kinds of `ExamError`.
     """
-    with _as_file(path, progress) as (file, name, digest):
+    with _as_file(path, progress) as (descriptor, name, digest):
         if sha256 is not None and digest != sha256:
             raise reading.BadArchive(
                 f"{name} has the sha256 {digest} and not the one that you gave: it is another "
                 "archive or a damaged copy; nothing was loaded.",
                 reason="other_sha256",
             )
-        with reading.opened(file, name) as archive:
-            manifest = archive.manifest
-            edition = _edition(archive)
-            names = installing.check_fits(archive, engine, edition)
-            vouched = _vouched(archive, edition, sha256)
-            new = not installing.images_there(archive, engine, names)
-            installing.check_room(archive, engine, cache_dir(), images=new)
-            reading.check(archive, progress, layers=new)
-            if new:
-                installing.install_images(archive, engine, names, progress)
-            sources = installing.install_sources(archive, cache_dir(), progress)
+        archive = reading.opened(descriptor, name)
+        manifest = archive.manifest
+        edition = _edition(archive)
+        names = installing.check_fits(archive, engine, edition)
+        vouched = _vouched(archive, edition, sha256)
+        new = not installing.images_there(archive, engine, names)
+        installing.check_room(archive, engine, cache_dir(), images=new)
+        reading.check(archive, progress, layers=new)
+        if new:
+            installing.install_images(archive, engine, names, progress)
+        sources = installing.install_sources(archive, cache_dir(), progress)
     return Loaded(name, digest, manifest, names, vouched, new, sources)
 
 
@@ -138,34 +138,34 @@ def _vouched(archive: reading.Archive, edition: Edition, sha256: str | None) -> 
 
 
 @contextmanager
-def _as_file(path: Path | None, progress: Progress) -> Iterator[tuple[Path, str, str]]:
-    """Yield a regular file with the archive's bytes, what people call it, and its sha256.
+def _as_file(path: Path | None, progress: Progress) -> Iterator[tuple[int, str, str]]:
+    """Yield an open regular file with the archive's bytes, what people call it, and its sha256.
 
-    What comes in a stream is kept on the cache's disk meanwhile.
+    What comes in a stream is kept on the cache's disk meanwhile, without a name: whatever ends this
+    program, it is gone.
     """
-    if path is not None and path.is_file():
-        with path.open("rb") as stream:
-            progress.step("Reading the archive")
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        yield path, path.name, digest
-        return
     if path is not None and (path.is_dir() or not path.exists()):
-        raise UsageError(
-            f"There is no archive {path}: name the file that `exam images save` wrote."
-        )
-    with writing(cache_dir()):
-        cache_dir().mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=cache_dir(), prefix=".archive-") as kept:
+        raise UsageError(f"There is no archive {path}: name what `exam images save` wrote.")
+    if path is not None and path.is_file():
+        with path.open("rb") as whole:
+            progress.step("Reading the archive")
+            digest = hashlib.file_digest(whole, "sha256").hexdigest()
+            yield whole.fileno(), path.name, digest
+        return
+    place = cache_dir()
+    with writing(place):
+        place.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=place) as kept:
         own = hashlib.sha256()
+        progress.step("Receiving the archive, MB")
         with sys.stdin.buffer if path is None else path.open("rb") as stream:
-            progress.step("Receiving the archive, MB")
             while piece := stream.read(_PIECE):
                 own.update(piece)
-                with writing(Path(kept.name)):
+                with writing(place):
                     kept.write(piece)
                 if kept.tell() > _MOST_BYTES:
                     raise ExamError("What comes in has no end: that is no archive.")
                 progress.advance(kept.tell() // 10**6)
-        with writing(Path(kept.name)):
+        with writing(place):
             kept.flush()
-        yield Path(kept.name), "the archive", own.hexdigest()
+        yield kept.fileno(), "the archive", own.hexdigest()

@@ -3,82 +3,39 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
-import time
-from collections.abc import Sequence
-from pathlib import Path
 
 import docker
 import pytest
 
+from bench.other_engine import OtherEngine
+from bench.timing import Failed
+from exam_cli.images.build import Images
 
-class PrivateEngine:
-    """It is the first process of name spaces of its own: what it starts and mounts goes with it, as
-    when a machine dies, and the machine's own engine keeps its network.
 
-    With `bridge`, ports of its containers are published inside its network, which `inside` shows.
-    """
-
-    def __init__(self, directory: Path, *, bridge: bool = False) -> None:
-        self._directory = directory
-        self._bridge = bridge
-        self.address = f"unix://{directory}/engine.sock"
-        self._process: subprocess.Popen[bytes] | None = None
+class PrivateEngine(OtherEngine):
+    """A second engine; where there can be none, the test is skipped."""
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        daemon = shutil.which("dockerd") or "/usr/sbin/dockerd"
-        alone = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
-        places = {"data-root": "data", "exec-root": "run", "pidfile": "pid"}
-        line = [daemon, f"--host={self.address}", "--iptables=false"]
-        line += [f"--{name}={self._directory}/{place}" for name, place in places.items()]
-        line += [] if self._bridge else ["--bridge=none"]
-        begin = 'ip link set lo up && exec "$@"'
-        (self._directory / "pid").unlink(missing_ok=True)
-        with (self._directory / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [*alone, "sh", "-c", begin, "sh", *line], stdout=log, stderr=log
-            )
-        deadline = time.monotonic() + 60
-        while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                pytest.skip("no second engine can be started here")
-            time.sleep(0.2)
-
-    def _answers(self) -> bool:
         try:
-            docker.DockerClient(self.address, version="auto", timeout=5).close()
-        except docker.errors.DockerException:
-            return False
-        return True
+            super().start()
+        except Failed as error:
+            pytest.skip(str(error))
 
     @property
     def client(self) -> docker.DockerClient:
         """The engine, as its library sees it."""
         return docker.DockerClient(self.address, timeout=300)
 
-    def inside(self, command: Sequence[str]) -> tuple[str, ...]:
-        """Return a command that sees the engine's network, which leads nowhere, and no other."""
-        assert self._process is not None
-        return ("nsenter", f"--net=/proc/{self._process.pid}/ns/net", *command)
-
     def load(self, image: str) -> None:
         """Copy an image from the machine's own engine."""
         saved = docker.from_env(timeout=300).images.get(image).save(named=image)
         self.client.images.load(saved)
 
-    def kill(self) -> None:
-        """Kill it with all that it runs."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
 
-    def clear(self) -> None:
-        """Kill it and remove what it stored."""
-        self.kill()
-        for place in ("data", "run"):
-            shutil.rmtree(self._directory / place, ignore_errors=True)
+def by_role(images: Images) -> dict[str, str]:
+    """Return the names of an edition's two images."""
+    return {"grader": images.grader, "workspace": images.workspace}
 
 
 def skip_unless_possible() -> None:

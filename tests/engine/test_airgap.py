@@ -34,7 +34,7 @@ from exam_cli.images.archive.reading import opened
 from exam_cli.images.build import Images, architecture_of, references
 from exam_cli.paths import resource
 from exam_cli.progress import SILENT
-from tests.engine.private import PrivateEngine, skip_unless_possible
+from tests.engine.private import PrivateEngine, by_role, skip_unless_possible
 from tests.engine.road import EXAM, Done, Road
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
@@ -88,7 +88,7 @@ def test_the_archive_is_small_and_tells_what_it_is(
         assert hashlib.file_digest(stream, "sha256").hexdigest() == done.json["sha256"]
     assert path.stat().st_size == done.json["bytes"] < 1.2e9
     names = references(edition, architecture_of(docker_engine))
-    for role, name in vars(names).items():
+    for role, name in by_role(names).items():
         image = docker_engine.image(name)
         assert image is not None and done.json["images"][role] == image.digest
 
@@ -182,7 +182,8 @@ def test_too_little_room_is_told_and_leaves_nothing(
         # The same when the disk is filled by others meanwhile.
         monkeypatch.setenv("DOCKER_HOST", engine.address)
         names = Images("exam-grader:x", "exam-workspace:x")
-        with opened(room.archive, "room.tar") as archive, pytest.raises(DiskFull):
+        with room.archive.open("rb") as stream, pytest.raises(DiskFull):
+            archive = opened(stream.fileno(), "room.tar")
             install_images(archive, DockerEngine(), names, SILENT)
         assert engine.client.images.list(all=True) == []
         assert shutil.disk_usage(tmp_path / "data").used < 100 << 20

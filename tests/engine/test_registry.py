@@ -41,7 +41,7 @@ from exam_cli.images.build import Images, architecture_of, references
 from exam_cli.images.registry import Remote, pull, push
 from exam_cli.progress import SILENT
 from tests.conftest import unavailable
-from tests.engine.private import PrivateEngine, skip_unless_possible
+from tests.engine.private import PrivateEngine, by_role, skip_unless_possible
 from tests.engine.road import EXAM, Road
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
@@ -155,7 +155,7 @@ def put_in(engine: DockerEngine, images: dict[str, Held], edition: Edition) -> I
 def recording(engine: DockerEngine, names: Images, architecture: Architecture) -> Edition:
     """Return the edition as if it had recorded the images that the engine has."""
     kept = {}
-    for role, name in vars(names).items():
+    for role, name in by_role(names).items():
         image = engine.image(name)
         assert image is not None
         kept[role] = Recorded(digest=image.digest, layers=tuple(image.layers))
@@ -172,7 +172,7 @@ def sent(engine: DockerEngine, **changed: bytes) -> tuple[list[Remote], Images, 
     names = put_in(engine, small_images(**changed), EDITION)
     known = recording(engine, names, architecture_of(engine))
     done = push(engine, known, PLACE, SILENT)
-    for name in vars(names).values():
+    for name in by_role(names).values():
         engine.remove_image(name)
     return done, names, known
 
@@ -284,7 +284,7 @@ def test_a_registry_that_wants_a_login(
 def test_images_of_another_architecture(engine: DockerEngine, net: Net) -> None:
     names = put_in(engine, small_images("arm64"), EDITION)
     done = push(engine, EDITION, PLACE, SILENT)
-    for name in vars(names).values():
+    for name in by_role(names).values():
         engine.remove_image(name)
     error = refused(engine, net, EDITION, [one.reference for one in done])
     assert error.reason == "other_architecture" and "for aarch64" in str(error)
@@ -323,7 +323,7 @@ def test_the_command(engine: DockerEngine, net: Net, tmp_path: Path) -> None:
     road = Road(tmp_path, tmp_path / "home", net.engine.inside(EXAM), environment)
     pushed = road.exam("images", "push", PLACE, "--json")
     assert pushed.status == 0, pushed
-    for name in vars(names).values():
+    for name in by_role(names).values():
         engine.remove_image(name)
     wanted = [one["reference"] for one in pushed.json["images"].values()]
     pulled = road.exam("images", "pull", *wanted, "--unrecorded", "--json")

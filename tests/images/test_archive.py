@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -17,15 +19,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from exam_cli.config.edition import DEFAULT_EDITION, Digests, Recorded, load_edition
+from exam_cli.config.exam import load_exam
+from exam_cli.config.section import Source
 from exam_cli.engine.fake import ABOUT, FakeEngine
 from exam_cli.engine.fake_images import held
 from exam_cli.errors import DiskFull, ExamError, OurFault
+from exam_cli.files import locked
 from exam_cli.images.archive import manifest as m
 from exam_cli.images.archive.blocks import header
 from exam_cli.images.archive.packing import TooLarge, unpacked
 from exam_cli.images.archive.reading import BadArchive, opened
 from exam_cli.images.build import references
+from exam_cli.paths import resource
 from exam_cli.progress import SILENT
+from exam_cli.sections.catalog import every_section
 from exam_cli.sitting import moving
 from exam_cli.sitting.moving import Loaded, load
 from tests.images.archives import IMAGES, SHARED, Forgery, forged, made, sha256, stocked
@@ -131,6 +138,50 @@ def test_what_images_share_is_stored_once(archive: bytes) -> None:
     # Layers, configurations, lists of layers.
     assert len([name for name in names if "/blobs/" in name]) == len(layers) + 2 + 2
     assert len(archive) < len(SHARED)
+
+
+def test_what_a_killed_save_left_goes_with_the_next(tmp_path: Path) -> None:
+    left = tmp_path / ".room.tar.part"
+    left.mkdir()
+    (left / "layer").write_bytes(bytes(1000))
+    assert made(tmp_path / "room.tar", EDITION).path.exists()
+    assert not left.exists()
+
+
+def test_two_saves_of_one_archive_do_not_mix(tmp_path: Path) -> None:
+    left = tmp_path / ".room.tar.part"
+    left.mkdir()
+    with locked(left / "lock"), pytest.raises(ExamError) as failure:
+        made(tmp_path / "room.tar", EDITION)
+    assert failure.value.reason == "busy" and left.exists()
+
+
+def test_the_sources_of_an_exams_own_sections_travel_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "9-own"
+    shutil.copytree(resource("sections", "1-regression"), own)
+    text = (own / "section.yaml").read_text()
+    (own / "section.yaml").write_text(
+        re.sub(r"package: \S+", "package: a-package-of-its-own", text).replace(
+            "36f4526235b3", "000000000000"
+        )
+    )
+    (tmp_path / "exam.yaml").write_text(f"exam: own\nsections: [{{folder: {own}}}]\n")
+
+    def fetched(source: Source, *_: object) -> Path:
+        path = tmp_path / source.sha256
+        path.write_bytes(source.package.encode())
+        return path
+
+    monkeypatch.setattr(moving, "fetch_source", fetched)
+    exams = [load_exam(str(tmp_path / "exam.yaml"))]
+    done = moving.save(tmp_path / "room.tar", EDITION, exams, stocked(EDITION), SILENT)
+    shipped = {one.sha256 for section in every_section() for one in section.sources}
+    packages = [one.package for one in done.manifest.sources]
+    assert len(packages) == len(shipped) + 1
+    assert any("a-package-of-its-own" in one for one in packages)
+    assert {one.form for one in every_section()} == {"a", "b"}
 
 
 def test_a_stream_is_as_good_as_a_file(
@@ -440,10 +491,12 @@ def test_an_engine_that_makes_other_images_of_it(laptop: Laptop, archive: bytes)
 
 
 class Full(FakeEngine):
-    """An engine whose disk is full."""
+    """An engine whose disk is full when it has the first of two images."""
 
     def load(self, tar: Iterable[bytes]) -> list[str]:
-        next(iter(tar))
+        other = FakeEngine()
+        first, _ = other.load(tar)
+        self.store.keep(other.store.images[first])
         raise DiskFull("The engine's disk is full: free some space and try again.")
 
 
@@ -457,7 +510,8 @@ def test_an_engine_whose_disk_is_full(laptop: Laptop, archive: bytes) -> None:
 def test_a_file_that_changes_after_it_was_checked(laptop: Laptop, archive: bytes) -> None:
     path = laptop.place / "room.tar"
     path.write_bytes(archive)
-    with opened(path, path.name) as found:
+    with path.open("rb") as stream:
+        found = opened(stream.fileno(), path.name)
         member = max(found.manifest.members, key=lambda one: one.bytes)
         start = found.starts[member.path]
         path.write_bytes(archive[:start] + b"other" + archive[start + 5 :])

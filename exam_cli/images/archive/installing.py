@@ -6,6 +6,7 @@ that they are what the archive names; so whatever ends this on the way, nothing 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from exam_cli.config.edition import Edition, Role
 from exam_cli.engine.port import Engine, ImageInfo
-from exam_cli.errors import DiskFull, OurFault
+from exam_cli.errors import DiskFull, ExamError, OurFault
 from exam_cli.fetch.lockfile import sha256_of
 from exam_cli.files import appearing, free_bytes, writing
 from exam_cli.images.archive import manifest as m
@@ -113,7 +114,16 @@ def install_images(archive: Archive, engine: Engine, names: Images, progress: Pr
     """Load both images and name them. Raises `DiskFull`, `OurFault`, `BadArchive`."""
     manifest = archive.manifest
     progress.step("Loading images, MB", sum(one.bytes for one in manifest.layers) // 10**6)
-    loaded = engine.load(_docker_tar(archive, progress))
+    # As engines name images: by the sha256 of their configuration.
+    known = [f"sha256:{one.config}" for one in manifest.images]
+    unknown = [identity for identity in known if engine.image(identity) is None]
+    try:
+        loaded = engine.load(_docker_tar(archive, progress))
+    except BaseException:
+        for identity in unknown:  # the first may be there when the second finds no room
+            with contextlib.suppress(ExamError):
+                _forget(engine, identity)
+        raise
     found: dict[Role, ImageInfo] = {}
     for identity in loaded:
         image = engine.image(identity)

@@ -11,9 +11,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NoReturn
 
 from exam_cli.engine.image_config import described
@@ -82,17 +80,13 @@ _AGAIN = (
 )
 
 
-@contextmanager
-def opened(path: Path, name: str) -> Iterator[Archive]:
-    """Yield an archive whose manifest is whole. Raises `BadArchive`, or OSError."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        yield _begun(name, descriptor, os.fstat(descriptor).st_size)
-    finally:
-        os.close(descriptor)
+def opened(descriptor: int, name: str) -> Archive:
+    """Return the archive in an open file, once its manifest is whole; the file stays the caller's.
 
+    Raises `BadArchive`, or OSError.
+    """
+    size = os.fstat(descriptor).st_size
 
-def _begun(name: str, descriptor: int, size: int) -> Archive:
     def foreign() -> NoReturn:
         raise BadArchive(
             f"{name} is no archive of images, or its beginning is damaged: `exam images save` "

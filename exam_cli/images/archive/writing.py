@@ -6,10 +6,11 @@ import contextlib
 import functools
 import hashlib
 import itertools
+import shutil
 import tarfile
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
@@ -20,7 +21,7 @@ from exam_cli.engine.image_config import described
 from exam_cli.engine.port import Engine, ImageInfo
 from exam_cli.errors import DiskFull, OurFault
 from exam_cli.fetch.lockfile import sha256_of
-from exam_cli.files import appearing, free_bytes, writing
+from exam_cli.files import appearing, free_bytes, locked, sync_directory, writing
 from exam_cli.images.archive import manifest as m
 from exam_cli.images.archive.blocks import END, header, padding
 from exam_cli.images.archive.packing import cores, pack, unpacked
@@ -82,9 +83,7 @@ def write_archive(
             raise OurFault(f"The {role} image is not on the engine: run `exam images build`.")
         images[role] = image
     _check_room(path, max(one.size for one in images.values()), sources)
-    # Beside the archive: /tmp may be small, and what is packed is as large as the archive.
-    with writing(path), tempfile.TemporaryDirectory(prefix=".exam-", dir=path.parent) as place:
-        scratch = Path(place)
+    with writing(path), _scratch_beside(path) as scratch:
         configs, layers = _read_images(engine, images, scratch, progress)
         tags: dict[Role, str] = {"grader": names.grader, "workspace": names.workspace}
         small = m.layout(
@@ -123,9 +122,29 @@ def write_archive(
             ),
             members=tuple(part.member(name) for name, part in parts.items()),
         )
-        with appearing(path, mode=0o644) as out:
+        with appearing(scratch / "whole", mode=0o644) as out:
             digest, size = _put_together(manifest, list(parts.values()), out, progress)
+        (scratch / "whole").replace(path)
+        sync_directory(path.parent)
     return Written(path, digest, size, manifest)
+
+
+@contextmanager
+def _scratch_beside(path: Path) -> Iterator[Path]:
+    """Yield an empty directory beside the archive: /tmp may be small, and this becomes as large.
+
+    It has one name, so that what a killed save left there goes now.
+    """
+    scratch = path.with_name(f".{path.name}.part")
+    scratch.mkdir(exist_ok=True)
+    with locked(scratch / "lock", 1.0):
+        try:
+            for old in scratch.iterdir():
+                if old.name != "lock":
+                    old.unlink()
+            yield scratch
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
 
 
 def edition_files(edition: Edition, architecture: str) -> dict[str, Path]:
