@@ -6,7 +6,7 @@ import json
 
 import click
 
-from exam_cli.cli import images_archive, images_registry, images_verify
+from exam_cli.cli import images_archive, images_bill, images_registry, images_verify
 from exam_cli.cli.common import connect, json_option
 
 
@@ -38,9 +38,16 @@ def build(edition: str, gpu: bool, again: bool) -> None:
 
 
 @command.command("list")
+@click.option("--security", is_flag=True, help="Known holes in the locked Python packages.")
+@click.option("--licences", is_flag=True, help="Licences of all that is in the images here.")
 @json_option
-def list_images(as_json: bool) -> None:
+def list_images(as_json: bool, security: bool, licences: bool) -> None:
     """List editions, and what of them is on this engine."""
+    if security and licences:
+        raise click.UsageError("--security and --licences are two lists: ask for one of them.")
+    if security or licences:
+        (images_bill.show_security if security else images_bill.show_licences)(as_json)
+        return
     from exam_cli.cli.screen import show, table_of
     from exam_cli.images.listing import listing
 
@@ -75,3 +82,4 @@ command.add_command(images_archive.load)
 command.add_command(images_verify.verify)
 command.add_command(images_registry.push)
 command.add_command(images_registry.pull)
+command.add_command(images_bill.sbom)

@@ -32,6 +32,12 @@ class Row:
     same_predictions: dict[int, tuple[str, ...]]
 
     @property
+    def environments(self) -> tuple[str, ...]:
+        """The environment digests that the grades were made in: one, as a rule."""
+        made_in = [(line.get("environment") or {}).get("digest") for line in self.lines.values()]
+        return tuple(dict.fromkeys(one for one in made_in if one))
+
+    @property
     def borderline(self) -> tuple[int, ...]:
         """Sections whose metric is within its noise of a threshold."""
         metrics = {number: line.get("metric") or {} for number, line in self.lines.items()}
@@ -148,7 +154,7 @@ def to_csv(graded: Graded, rows: list[Row]) -> str:
             line = row.lines[section.section]
             metric = line.get("metric") or {}
             cells += [line["score"], metric.get("value"), line["reason"]]
-        cells.append("; ".join(notes(row)))
+        cells += ["; ".join(notes(row)), " ".join(row.environments)]
         writer.writerow([cell(one) for one in cells])
     return text.getvalue()
 
@@ -157,7 +163,7 @@ def _header(sections: tuple[Section, ...]) -> list[str]:
     columns = ["candidate", "total", "passed"]
     for section in sections:
         columns += [f"{section.directory} {what}" for what in ("score", "metric", "reason")]
-    return [*columns, "notes"]
+    return [*columns, "notes", "environment"]
 
 
 def notes(row: Row) -> list[str]:

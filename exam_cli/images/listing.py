@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from exam_cli.config.edition import Role, edition_names, load_edition
+from exam_cli.config.edition import Edition, Role, edition_names, load_edition
 from exam_cli.engine.port import Engine, ImageInfo
+from exam_cli.errors import ImageMissing
+from exam_cli.images.bill import Subject
 from exam_cli.images.build import architecture_of, present, references
+from exam_cli.images.facts import facts_of
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class EditionStatus:
                 role: {
                     "name": self.names[role],
                     "id": image.id if image else None,
+                    "digest": image.digest if image else None,
                     "layers": list(image.layers) if image else [],
                     "bytes": image.size if image else None,
                 }
@@ -57,3 +61,24 @@ def listing(engine: Engine) -> list[EditionStatus]:
                 )
             )
     return found
+
+
+def subject_of(engine: Engine, edition: Edition, role: Role) -> Subject:
+    """Return an edition's image, and what it says of itself.
+
+    Raises `ImageMissing` where it is not here, and what `facts_of` raises.
+    """
+    architecture = architecture_of(engine)
+    names = references(edition, architecture)
+    name = names.grader if role == "grader" else names.workspace
+    image = engine.image(name)
+    if image is None:
+        raise ImageMissing(f"{name} is not on this engine: `exam images build` makes it.")
+    return Subject(edition, role, architecture, name, image, facts_of(engine, image))
+
+
+def subjects(engine: Engine) -> Iterator[Subject]:
+    """Yield every workspace image that is here: it has all that the grader image has."""
+    for one in listing(engine):
+        if one.images["workspace"] is not None:
+            yield subject_of(engine, load_edition(one.edition, one.variant), "workspace")

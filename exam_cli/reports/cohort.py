@@ -39,5 +39,6 @@ def page(graded: Graded, rows: list[Row]) -> str:
         sections=graded.sections,
         charts=charts,
         rows=ranked,
+        environments=list(dict.fromkeys(one for row in rows for one in row.environments)),
         notes={row.candidate: notes(row) for row in rows},
     )

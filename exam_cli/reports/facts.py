@@ -40,6 +40,8 @@ class SectionFacts:
         unit: of the metric; `better` says which way it gets better.
         message: what the candidate was told.
         model: which one was graded, see `ModelRecord`.
+        environment: the digest of what it was graded in, and the edition's lock; None where no
+            grade names them.
         study: the look at its predictions; None where there was none.
     """
 
@@ -60,6 +62,7 @@ class SectionFacts:
     message: str
     model: dict[str, Any] | None
     attempts: tuple[Attempt, ...]
+    environment: dict[str, Any] | None = None
     study: Study | None = None
 
     @property
@@ -94,6 +97,7 @@ class SectionFacts:
             "bands": list(self.bands),
             "message": self.message,
             "model": self.model,
+            "environment": self.environment,
             "attempts": [
                 {
                     "attempt": one.attempt,
@@ -141,6 +145,12 @@ class Facts:
     def name(self) -> str:
         """The exam's name for people."""
         return self.title or self.exam
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """The environment digests that the grades were made in: one, as a rule."""
+        found = [one.environment["digest"] for one in self.sections if one.environment]
+        return tuple(dict.fromkeys(found))
 
     def as_json(self) -> dict[str, Any]:
         """Return the object that `exam report --json` prints, and that `result.json` holds."""

@@ -29,6 +29,7 @@ def page(facts: Facts) -> str:
         took=_length(span[1] - span[0]) if span else None,
         extra=f"{facts.extra_seconds / 60:+.3g} minutes" if facts.extra_seconds else None,
         fingerprint=grouped(facts.fingerprint) if facts.fingerprint else None,
+        environments=[grouped(one.removeprefix("sha256:")) for one in facts.digests],
         total=f"{facts.total:.4g}",
         sections=[_section(one, facts, span) for one in facts.sections],
     )

@@ -262,8 +262,16 @@ def _section_facts(read: _Read, weights: float, session: Session) -> SectionFact
         metric_name=section.metric.name,
         message=message,
         model=counted["model"] if counted else None,
+        environment=_environment(grade),
         attempts=tuple(_attempt(event, feedback) for event in read.attempts),
     )
+
+
+def _environment(grade: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    made_in = (grade or {}).get("environment") or {}
+    if made_in.get("digest") is None:
+        return None
+    return {name: made_in[name] for name in ("digest", "lock_sha256")}
 
 
 def _told(grade: Mapping[str, Any], feedback: str) -> str:

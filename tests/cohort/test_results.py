@@ -90,6 +90,18 @@ def test_no_cell_is_a_formula() -> None:
     assert {len(row) for row in table} == {len(table[0])}
 
 
+def test_the_environment_is_told() -> None:
+    made_in = {"digest": "sha256:aa", "lock_sha256": "bb"}
+    told = graded({"ann": (line(5, environment=made_in), line(3, environment=made_in))})
+    rows = rows_of(told)
+    table = list(csv.reader(io.StringIO(to_csv(told, rows))))
+    assert table[0][-1] == "environment" and table[1][-1] == "sha256:aa"
+    assert "sha256:aa" in page(told, rows)
+    assert (
+        json.loads(to_json(told, rows))["candidates"][0]["sections"]["1"]["environment"] == made_in
+    )
+
+
 def test_json_has_all() -> None:
     told = json.loads(to_json(CLASS, rows_of(CLASS)))
     assert [one["candidate"] for one in told["candidates"]] == ["ann", "bob", "eve", "=cmd()"]

@@ -63,6 +63,17 @@ def wrong(done: Done) -> dict[str, str]:
     return {one["topic"]: one["text"] for one in done.json["findings"] if one["good"] is False}
 
 
+def test_a_receipt_names_the_image_s_digest(
+    sat: Road, docker_engine: Engine, edition_images: Images
+) -> None:
+    here = docker_engine.image(edition_images.grader)
+    envelope = json.loads(receipt(sat, "section-1-attempt-1").read_text())
+    said = json.loads(base64.b64decode(envelope["payload"]))["predicate"]["environment"]
+    assert here is not None and said["digest"] == here.digest
+    assert said["layers"] == list(here.layers)
+    assert edition_images.grader.endswith(f"-{said['lock_sha256'][:12]}")
+
+
 def test_every_grade_is_made_again_and_equal(sat: Road) -> None:
     names = [path.name for path in receipts(sat)]
     assert names == [
