@@ -7,6 +7,7 @@ image's layers, in order) and, for layers that an engine keeps packed, gzip.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import posixpath
 import tarfile
@@ -90,8 +91,12 @@ class _Saved:
         return b"".join(found)
 
 
-def saved_layers(saved: Iterable[bytes], *, files: bool = False) -> list[list[Layer]]:
+def saved_layers(
+    saved: Iterable[bytes], *, files: bool = False
+) -> dict[tuple[str, ...], list[Layer]]:
     """Return the layers of each image in what an engine saved, bottom first.
+
+    By the digests that the image's configuration says they have: engines save in any order.
 
     Args:
         saved: the tar, in pieces.
@@ -101,6 +106,7 @@ def saved_layers(saved: Iterable[bytes], *, files: bool = False) -> list[list[La
     """
     found: dict[str, Layer] = {}
     links: dict[str, str] = {}
+    kept: dict[str, bytes] = {}
     manifest: list[dict[str, Any]] = []
     try:
         with tarfile.open(fileobj=_Saved(saved), mode="r|", bufsize=_PIECE) as tar:  # type: ignore[call-overload]
@@ -112,11 +118,19 @@ def saved_layers(saved: Iterable[bytes], *, files: bool = False) -> list[list[La
                 elif stream is not None and member.name == _MANIFEST:
                     manifest = json.load(stream)
                 elif stream is not None:
+                    if member.size <= _PIECE:  # it may be a configuration
+                        kept[member.name] = stream.read()
+                        stream = io.BytesIO(kept[member.name])
                     found[member.name] = _layer(stream, files)
         if not manifest:
             raise tarfile.ReadError("it ends early")
-        return [[found[links.get(one, one)] for one in image["Layers"]] for image in manifest]
-    except (tarfile.TarError, KeyError, ValueError, zlib.error) as error:
+        return {
+            tuple(json.loads(kept[image["Config"]])["rootfs"]["diff_ids"]): [
+                found[links.get(one, one)] for one in image["Layers"]
+            ]
+            for image in manifest
+        }
+    except (tarfile.TarError, KeyError, TypeError, ValueError, zlib.error) as error:
         raise OurFault(
             f"What the engine gave of the image cannot be read ({error}): try again."
         ) from error

@@ -108,7 +108,10 @@ def _with_files(
     engine: Engine, layers: list[LayerFinding], image: ImageInfo, again: ImageInfo
 ) -> list[LayerFinding]:
     """Return the layers with the files in which they are not those of a new build."""
-    (here,), (there,) = (saved_layers(engine.save([one.id]), files=True) for one in (image, again))
+    here, there = (
+        next(iter(saved_layers(engine.save([one.id]), files=True).values()))
+        for one in (image, again)
+    )
     told = []
     for layer, old, new in zip(layers, here, there, strict=False):
         differences = differing_files(old.files, new.files) if old.digest != new.digest else []

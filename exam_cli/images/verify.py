@@ -127,17 +127,13 @@ def inspect(engine: Engine, edition: Edition, progress: Progress) -> Finding:
 def _content(engine: Engine, images: Sequence[ImageInfo]) -> list[list[Layer] | None]:
     """Return the layers as their bytes are; None for an image that the engine cannot read."""
     try:
-        return list(saved_layers(engine.save([image.id for image in images])))
-    except OurFault:
+        found = saved_layers(engine.save([image.id for image in images]))
+        return [found.get(tuple(image.layers)) for image in images]
+    except (OurFault, EngineUnreachable):
         engine.info()  # raises when it has gone, and then no image is at fault
-    found: list[list[Layer] | None] = []
-    for image in images:
-        try:
-            found += saved_layers(engine.save([image.id]))
-        except (OurFault, EngineUnreachable):
-            engine.info()
-            found.append(None)
-    return found
+    if len(images) == 1:
+        return [None]
+    return [_content(engine, [image])[0] for image in images]
 
 
 def _image(
