@@ -1,6 +1,6 @@
 """The older editions: what is promised of the default one holds on Keras 2, and on Python 3.9.
 
-`exam up` from nothing, Jupyter with the exam's part in it, starters and references of all five
+`exam up`, Jupyter with the exam's part in it, starters and references of all five
 sections, the end of an exam; and a handful of verdicts, for models of each edition's own Keras and
 of another's.
 """
@@ -62,6 +62,7 @@ def old(request: pytest.FixtureRequest, docker_engine: Engine) -> Edition:
     edition = load_edition(request.param)
     if architecture_of(docker_engine) not in edition.architectures:
         pytest.skip(f"{edition.edition} does not exist for this architecture")
+    ensure_images(docker_engine, edition, SILENT)  # `exam up` would; a busy machine takes minutes
     return edition
 
 

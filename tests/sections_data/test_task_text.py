@@ -98,7 +98,10 @@ def test_scripts_need_nothing_but_what_candidates_have(folder: str) -> None:
 def test_no_script_breaks_the_rules_for_models(folder: str) -> None:
     for script in scripts_of(folder):
         tree = ast.parse(script.read_text())
-        assert not any(isinstance(node, ast.ClassDef) for node in ast.walk(tree)), script.name
+        classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+        bases = [ast.unparse(base) for one in classes for base in one.bases or [one]]
+        # How a rate falls while training does not get into the file.
+        assert all(base.endswith("schedules.LearningRateSchedule") for base in bases), script.name
         assert not re.search(r"\bLambda\(", script.read_text()), script.name
 
 
