@@ -104,6 +104,11 @@ class Environment:
         """Whether models are loaded on a GPU."""
         return self.variant == "gpu"
 
+    @property
+    def driver_bytes(self) -> int:
+        """Memory of the machine that a predictor gets beside what a section allows a model."""
+        return _GPU_MEMORY if self.on_gpu else 0
+
     @contextmanager
     def gpu_alone(self) -> Iterator[None]:
         """Hold this machine's GPUs alone where they are graded on, for nothing caps their memory.
@@ -166,7 +171,7 @@ class Environment:
             command=command,
             user=_NOBODY,
             limits=Limits(
-                memory_bytes=needs.memory_bytes + (_GPU_MEMORY if gpu else 0),
+                memory_bytes=needs.memory_bytes + (self.driver_bytes if gpu else 0),
                 cpus=CPUS,
                 processes=_GPU_PROCESSES if gpu else _PROCESSES,
                 open_files=_OPEN_FILES,

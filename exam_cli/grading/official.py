@@ -12,7 +12,6 @@ from dataclasses import replace
 from typing import Any
 
 from exam_cli.config.edition import Architecture, Edition
-from exam_cli.engine.port import ContainerSpec, Engine
 from exam_cli.errors import ExamError, OurFault
 from exam_cli.grading.environment import Environment, Needs
 from exam_cli.grading.walls import walls
@@ -97,8 +96,7 @@ def behind_walls(environment: Environment, required: Iterable[str]) -> Environme
     missing = [f"{name} ({there[name].text})" for name in wanted if not there[name].there]
     if "gvisor" in wanted and environment.runtime != _GVISOR:
         missing.append("gvisor (the exam must say `runtime: runsc`)")
-    spec = environment.container("predictor", _NEEDS)
-    missing += _breaches(_seen_inside(spec, environment.engine), spec)
+    missing += _breaches(_seen_inside(environment), environment)
     if missing:
         raise WallsMissing(
             "Official grading needs walls that do not stand here: " + "; ".join(missing) + "."
@@ -106,7 +104,7 @@ def behind_walls(environment: Environment, required: Iterable[str]) -> Environme
     return replace(environment, walls=tuple(wanted))
 
 
-def _breaches(seen: dict[str, Any], spec: ContainerSpec) -> list[str]:
+def _breaches(seen: dict[str, Any], environment: Environment) -> list[str]:
     """Return what a program in the model's place found that must not be."""
     found = []
     if seen["uid"] == 0 or int(seen["CapEff"], 16) or int(seen["CapBnd"], 16):
@@ -117,17 +115,20 @@ def _breaches(seen: dict[str, Any], spec: ContainerSpec) -> list[str]:
         found.append("a model would have a network")
     if seen["Seccomp"] != "2":
         found.append("seccomp (the runtime ignores the profile; gVisor needs `--oci-seccomp`)")
-    if spec.runtime == _GVISOR:
+    if environment.runtime == _GVISOR:
         return found  # it has a kernel of its own, which tells no more of this one
     if seen["NoNewPrivs"] != "1":
         found.append("no_new_privileges (the engine ignores it)")
     memory = seen["memory"]
-    if memory is None or not memory.isdigit() or int(memory) > spec.limits.memory_bytes:
+    most = _NEEDS.memory_bytes + environment.driver_bytes
+    if memory is None or not memory.isdigit() or int(memory) > most:
         found.append("caps (the engine ignores the cap on memory)")
     return found
 
 
-def _seen_inside(spec: ContainerSpec, engine: Engine) -> dict[str, Any]:
+def _seen_inside(environment: Environment) -> dict[str, Any]:
+    engine = environment.engine
+    spec = environment.container("predictor", _NEEDS)
     container = engine.create(replace(spec, command=(spec.command[0], "-suc", _LOOK)))
     said = b""
     try:
