@@ -374,7 +374,7 @@ def test_a_registry_that_serves_other_bytes_is_refused(
     what: str, engine: DockerEngine, net: Net, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[Any] = []
-    monkeypatch.setattr("exam_cli.images.base._debootstrap", lambda *given: made.append(given))
+    monkeypatch.setattr("exam_cli.images.base.make_base", lambda *given: made.append(given))
     with base_in_registry(engine) as edition:
         digest = edition.base.digest
         told = json.loads(net.blob(digest).read_text())
