@@ -30,7 +30,12 @@ _LIMITS = (
     show_default=True,
     help="Which of the two images.",
 )
-@click.option("--output", metavar="FILE", type=click.Path(path_type=Path))
+@click.option(
+    "--output",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write it there instead of to the terminal.",
+)
 @click.pass_context
 def sbom(ctx: click.Context, edition: str, gpu: bool, role: Role, output: Path | None) -> None:
     """Print an image's bill of materials: CycloneDX, JSON.

@@ -12,13 +12,16 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from exam_cli.engine.port import Engine
+from exam_cli.engine.port import Engine, ImageInfo
 from exam_cli.images.build import Images
+from exam_cli.progress import SILENT
+from exam_cli.sitting.verify import verify
 from tests.engine.road import Done, Road, candidate
 from tests.engine.test_cli_road import place_baseline
 
@@ -72,6 +75,39 @@ def test_a_receipt_names_the_image_s_digest(
     assert here is not None and said["digest"] == here.digest
     assert said["layers"] == list(here.layers)
     assert edition_images.grader.endswith(f"-{said['lock_sha256'][:12]}")
+
+
+class Changed:
+    """The real engine after somebody has put another image under the grader's name."""
+
+    def __init__(self, engine: Engine, name: str, then: str) -> None:
+        self._engine, self._name, self._then = engine, name, then
+
+    def image(self, reference: str) -> ImageInfo | None:
+        """Return the image with one more layer; what it was before is gone."""
+        found = self._engine.image(reference)
+        if found is None or reference == self._then:
+            return None
+        if reference == self._name:
+            return replace(found, id="sha256:" + "1" * 64, layers=[*found.layers, "sha256:more"])
+        return found
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+
+def test_another_image_of_the_name_is_not_called_equal(
+    sat: Road, docker_engine: Engine, edition_images: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the very same content that grades, so the grade comes out the same."""
+    here = docker_engine.image(edition_images.grader)
+    assert here is not None
+    monkeypatch.setenv("EXAM_HOME", str(sat.home))
+    engine: Any = Changed(docker_engine, edition_images.grader, here.id)
+    found = verify(receipt(sat, "section-1-attempt-1"), None, True, lambda: engine, SILENT)
+    (text,) = [one.text for one in found.findings if one.good is False]
+    assert found.equal is False and "the grade came out the same" in text
+    assert here.digest in text and "4 layers then, 5 now" in text
 
 
 def test_every_grade_is_made_again_and_equal(sat: Road) -> None:
