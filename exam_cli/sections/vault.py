@@ -94,7 +94,7 @@ def section_data(
     """
     directory = vault / section.directory
     if not is_whole(directory):
-        built = cache_dir() / "sets" / _content_key(section, seed) if shared else directory
+        built = cache_dir() / "sets" / _content_key(section, seed, image) if shared else directory
         if not is_whole(built):
             _build(section, seed, built, engine, image, architecture)
         if built != directory:
@@ -108,11 +108,14 @@ def is_whole(directory: Path) -> bool:
     return (directory / "manifest.json").is_file()
 
 
-def _content_key(section: Section, seed: bytes) -> str:
-    """Return the name of what decides every byte of a section's data."""
+def _content_key(section: Section, seed: bytes, image: str) -> str:
+    """Return the name of what decides every byte of a section's data.
+
+    The image is part of it: its libraries decode and scale pictures.
+    """
     code = hashlib.sha256((section.folder / "dataset.py").read_bytes()).hexdigest()
     sources = [json.dumps(plain(source)) for source in section.sources]
-    parts = [section.directory, section.form, seed.hex(), code, *sources]
+    parts = [image, section.directory, section.form, seed.hex(), code, *sources]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
