@@ -46,6 +46,14 @@ class Base:
     image: str
     digest: Sha256
 
+    @property
+    def reference(self) -> str:
+        """Return what it is pulled by: its digest, and never its tag."""
+        name, _, tag = self.image.rpartition(":")
+        if "/" in tag or not name:  # no tag: what follows the colon is a registry's port
+            name = self.image
+        return f"{name}@{self.digest}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recorded:

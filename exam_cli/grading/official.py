@@ -60,21 +60,27 @@ class NotAsRecorded(ExamError):
 def as_recorded(environment: Environment, edition: Edition, architecture: Architecture) -> None:
     """Raise `NotAsRecorded` unless the image is one that the edition's file records.
 
-    An edition that records none for this architecture and variant vouches for none: then any image
-    that was built from its locks will do. Only official grading asks: whoever works on an edition
-    builds images that nobody has recorded yet.
+    An edition that records none for this architecture, variant and kind of base, in the state that
+    it is in now, vouches for none: then any image that was built from its locks will do. Only
+    official grading asks: whoever works on an edition builds images that nobody has recorded yet.
     """
+    published = environment.engine.image(edition.base.reference)
+    pulled = published is not None and environment.image_layers[:1] == tuple(published.layers[:1])
+    now = edition.fingerprint(architecture)
     known = [
         one.grader.digest
         for one in edition.digests
         if (one.architecture, one.variant) == (architecture, edition.variant)
+        and one.fingerprint in (None, now)
+        and (one.base == "pulled" or not pulled)
     ]
     if known and environment.image_digest not in known:
         raise NotAsRecorded(
             f"Official grading needs the grader image that the edition {edition.edition} records "
             f"({_short(known)}), and {environment.image} is {_short([environment.image_digest])}: "
             "`exam images verify` tells what differs; `docker image rm` it and `exam images build` "
-            "makes it anew, or `exam images load` brings it from where it is right."
+            "makes it anew, if need be from Debian's archive as it was; `exam images load` brings "
+            "it from where it is right."
         )
 
 

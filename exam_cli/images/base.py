@@ -65,11 +65,8 @@ def base_names(edition: Edition, architecture: Architecture) -> dict[BaseKind, s
     locked = lock.read_bytes() if lock.is_file() else b""
     recipe = f"{_SLIM} {_LEFT_OUT} {edition.epoch} {chosen_mirror()} ".encode() + locked
     tag = hashlib.sha256(recipe).hexdigest()[:12]
-    name, _, published = edition.base.image.rpartition(":")
-    if "/" in published or not name:  # no tag: what follows the colon is a registry's port
-        name = edition.base.image
     return {
-        "pulled": f"{name}@{edition.base.digest}",
+        "pulled": edition.base.reference,
         "made": f"exam-base:{edition.suite}-{architecture}-{tag}",
     }
 

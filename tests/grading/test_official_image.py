@@ -60,6 +60,18 @@ def test_another_is_refused_with_what_to_do(environment: Environment) -> None:
     assert refused.value.reason == "not_as_recorded"
 
 
+def test_a_record_of_another_base_or_another_state_says_nothing(environment: Environment) -> None:
+    edition = recording(other())
+    stale = replace(edition.digests[0], fingerprint="0" * 64)
+    as_recorded(environment, replace(edition, digests=(stale,)), "x86_64")
+    engine = environment.engine
+    assert isinstance(engine, FakeEngine)
+    engine.store.keep(held([b"one"]), edition.base.reference)
+    as_recorded(environment, edition, "x86_64")
+    with pytest.raises(NotAsRecorded):
+        as_recorded(environment, recording(other("b"), other("c")), "x86_64")
+
+
 def test_what_is_recorded_of_others_says_nothing(environment: Environment) -> None:
     as_recorded(environment, recording(), "x86_64")
     as_recorded(environment, recording(other()), "aarch64")
