@@ -46,6 +46,14 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return made(tmp_path_factory.mktemp("archive") / "room.tar", EDITION).path.read_bytes()
 
 
+@pytest.fixture(autouse=True)
+def unrecorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has recorded what the small images of these tests give."""
+    monkeypatch.setattr(
+        moving, "load_edition", lambda *named: replace(load_edition(*named), digests=())
+    )
+
+
 @dataclass
 class Laptop:
     """A machine that has nothing yet."""
