@@ -37,6 +37,9 @@ def command(
 
     Exit status: 0 scored, 1 rejected (the model is at fault), 3 failed (we are; no attempt).
     """
+    from exam_cli.grading.announce import announce
+
+    announce()  # before the slow imports
     from exam_cli.cli.screen import showing_progress
     from exam_cli.cli.verdict import EXIT_STATUS, show_verdict
     from exam_cli.errors import ExamError

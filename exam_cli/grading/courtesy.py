@@ -17,12 +17,14 @@ from collections.abc import Iterator
 
 from exam_cli.engine.port import Engine, Event
 from exam_cli.errors import OurFault
+from exam_cli.grading.announce import seconds_since
 from exam_cli.grading.environment import CLAIMED, CPUS, WAITING
 
 BRISK_SECONDS = 2.0
 LOOK_SECONDS = 0.02  # between two looks at who has come: short beside a grade
 _STILL_CPUS = 0.02
 _SCORING_SECONDS = 0.15  # what a grade still needs when its predictor has answered
+_ANNOUNCED = "announced"  # in place of a container that was not claimed yet
 _MOST_HELD = 0.5  # of the time, or a busy neighbourhood would never let it end
 
 
@@ -38,7 +40,7 @@ class Courtesy:
         self._container = container
         self._cores = min(CPUS, max(1.0, engine.info().cpus / 2))
         self._guests: dict[str, float] = {}  # container -> when it is no longer waited for
-        self._began = time.monotonic()
+        self._began = self._looked = time.monotonic()
         self._held_since: float | None = None
         self._held = 0.0
         engine.put_behind(container, self._cores)
@@ -47,6 +49,9 @@ class Courtesy:
     def attend(self) -> float:
         """Stand still while a grade beside this one is brisk; return the seconds so far."""
         now = time.monotonic()
+        if (ago := seconds_since()) < min(BRISK_SECONDS, now - self._looked):
+            self._guests[_ANNOUNCED] = now - ago + BRISK_SECONDS
+        self._looked = now
         for event in self._events.take():
             self._note(event, now)
         self._guests = {one: until for one, until in self._guests.items() if until > now}
@@ -63,6 +68,7 @@ class Courtesy:
         if event.container == self._container:
             return
         if event.kind == "die":
+            self._guests.pop(_ANNOUNCED, None)
             if event.container in self._guests:
                 self._guests[event.container] = now + _SCORING_SECONDS
         elif event.name.startswith(CLAIMED) or WAITING not in event.labels:

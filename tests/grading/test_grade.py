@@ -24,11 +24,13 @@ from exam_cli.config.section import Section
 from exam_cli.engine.fake import FakeEngine
 from exam_cli.engine.port import ContainerSpec, Events
 from exam_cli.grading import box, courtesy, predictor, scorer
+from exam_cli.grading.announce import announce
 from exam_cli.grading.environment import CLAIMED, Environment
 from exam_cli.grading.grade import check, grade
 from exam_cli.grading.intake import Submission, take
 from exam_cli.grading.served import Server, Serving
 from exam_cli.grading.verdict import Measured, Verdict
+from exam_cli.paths import data_dir
 from exam_cli.sections.catalog import shipped_section
 from exam_cli.sections.vault import DataSet, Tensor
 from tests.grading.conftest import keras_bytes
@@ -773,6 +775,28 @@ def test_a_slow_model_stands_still_for_a_brisk_one_and_is_given_the_time_back(
     assert hall.grade(slow).status == "scored"
     hall.engine.remove(beside[0])
     assert caps == [1.0, 0.02, 1.0], "behind others, still, and free to end"
+
+
+def test_a_slow_model_stands_still_for_a_grade_that_was_announced(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(box, "BRISK_SECONDS", 0.1)
+    monkeypatch.setattr(courtesy, "_MOST_HELD", 1.0)
+    caps: list[float] = []
+    hall.hurry()
+    slow = "ready(); time.sleep(1.5); predictions(inputs()[:, :1])"
+    data_dir().mkdir(parents=True)
+    announce()
+    assert hall.grade(slow).reason == "timeout", "that was before, perhaps its own"
+
+    def neighbour_comes(container: str, cpus: float) -> None:
+        caps.append(cpus)
+        if len(caps) == 1:
+            threading.Timer(0.2, announce).start()
+
+    monkeypatch.setattr(hall.engine, "put_behind", neighbour_comes)
+    assert hall.grade(slow).status == "scored"
+    assert caps == [1.0, 0.02, 1.0]
 
 
 # --- on a GPU
