@@ -92,7 +92,9 @@ def test_jupyter_answers_with_the_exam_in_it_and_so_does_ssh(sitting: Road) -> N
 
 def test_it_holds_what_it_promises(sitting: Road, old: Edition) -> None:
     (sitting.workspace / "versions.py").write_text(VERSIONS)
-    found = json.loads(sitting.exam("run", "versions.py").out.splitlines()[-1])
+    done = sitting.exam("run", "versions.py")
+    assert done.status == 0, done.err
+    found = json.loads(done.out.splitlines()[-1])
     assert tuple(found[one] for one in ("tensorflow", "keras")) == (old.tensorflow, old.keras)
     names = ("tensorflow-datasets", "pillow", "pandas", "numpy", "scipy")
     assert tuple(found[name] for name in names) == PINS[old.edition]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -96,7 +97,8 @@ class Small:
         self.made: list[str] = []
         context.mkdir()
         for name in ("one", "two", "three"):
-            (context / name).write_text(name)
+            # New ones each time, for what is planted below the engine lives on in its caches.
+            (context / name).write_text(f"{name} {secrets.token_hex(8)}")
             os.utime(context / name, (edition.epoch, edition.epoch))
             (context / name).chmod(0o644)
         (context / "Dockerfile").write_text(_FILES)
@@ -148,7 +150,7 @@ def test_a_file_changed_below_the_engine_is_found(small: Small) -> None:
     planted = Path((driver.get("Data") or {}).get("UpperDir", "/nowhere")) / "etc/three"
     if not planted.is_file():
         unavailable("the engine's layers are not to be seen from here")
-    planted.write_text("THREE")  # as long as before: no size tells
+    planted.write_text("X" * planted.stat().st_size)  # as long as before: no size tells
     found = inspect(small.engine, small.edition, SILENT)
     assert not found.images[1].same and found.notes
     assert found.images[0].same
