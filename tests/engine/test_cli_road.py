@@ -38,7 +38,7 @@ FIELDS = {
     "metric": "name value next_band noise borderline",
     "set": "name sha256",
     "model": "path sha256 bytes format",
-    "environment": "edition variant image tensorflow python",
+    "environment": "edition variant image digest lock_sha256 tensorflow python",
     "isolation": "runtime network",
     "seconds": "total predict",
 }
@@ -360,7 +360,8 @@ def test_an_interrupted_grade_cleans_up_itself(road: Road, docker_engine: Engine
 
 def test_status_tells_it_all(road: Road, docker_engine: Engine) -> None:
     status = road.exam("status", "--json").json
-    assert set(status) == {"session", "exam", "edition", "clock", "containers", "sections"}
+    keys = "session exam edition variant clock containers sections"
+    assert set(status) == set(keys.split())
     assert status["session"] == road.session()
     assert set(status["clock"]) >= {"started", "deadline", "seconds_left"}
     assert status["clock"]["started"] is not None
