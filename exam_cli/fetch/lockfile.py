@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from exam_cli.errors import OurFault
+from exam_cli.errors import ExamError, OurFault
 
 _PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s\\;]+)")
 _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
@@ -25,6 +25,10 @@ class Pin:
         """Return the pin as a line of a requirements file."""
         hashes = " ".join(f"--hash=sha256:{value}" for value in sorted(self.hashes))
         return f"{self.name}=={self.version} {hashes}"
+
+
+class OtherHash(ExamError):
+    """A file arrived that is not the one that was pinned. It was not kept."""
 
 
 def normal_name(name: str) -> str:

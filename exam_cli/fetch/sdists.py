@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 from exam_cli.errors import ExamError
-from exam_cli.fetch.lockfile import Pin, sha256_of
+from exam_cli.fetch.lockfile import OtherHash, Pin, sha256_of
 
 # Hooks as PEP 517 defines them; `__legacy__` is the name for archives without a pyproject.toml.
 _STAND_IN = """
@@ -43,7 +43,8 @@ def kept_sdist(pin: Pin, directory: Path) -> Path:
 def fetch_sdist(pin: Pin, directory: Path) -> Path:
     """Download one source distribution into `directory`; return its path.
 
-    pip uses the user's own index, proxy and certificate settings. Raises `ExamError`.
+    pip uses the user's own index, proxy and certificate settings. Raises `OtherHash` when another
+    file stands in the archive's place, `ExamError` when there is none.
     """
     with tempfile.TemporaryDirectory(prefix="pip-", dir=directory) as scratch:
         stand_in = Path(scratch, "setuptools")
@@ -66,6 +67,8 @@ def fetch_sdist(pin: Pin, directory: Path) -> Path:
             check=False,
             env={**os.environ, "PYTHONPATH": scratch, "TMPDIR": scratch},
         )
+        if "DO NOT MATCH THE HASHES" in done.stderr:  # pip has no other way to tell
+            raise OtherHash(f"{pin.name} {pin.version} did not arrive with its hash.")
         if done.returncode:
             lines = done.stderr.strip().splitlines() or ["pip gave no reason"]
             errors = [line for line in lines if line.startswith("ERROR")]

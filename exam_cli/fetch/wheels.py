@@ -23,7 +23,7 @@ from packaging.version import Version
 
 from exam_cli.config.edition import Architecture
 from exam_cli.errors import DiskFull, ExamError
-from exam_cli.fetch.lockfile import Pin, sha256_of
+from exam_cli.fetch.lockfile import OtherHash, Pin, sha256_of
 from exam_cli.fetch.targets import BOOKWORM, Target
 from exam_cli.files import locked
 from exam_cli.progress import Progress
@@ -91,7 +91,8 @@ def fetch_wheels(
         progress: told how many wheels are there.
         glibc_minor: of its C library 2.x.
 
-    Raises `ExamError` when a download fails, `DiskFull` when the disk is full.
+    Raises `OtherHash` when something else than the pin arrives, `ExamError` when a download fails,
+    `DiskFull` when the disk is full.
     """
     target = Target(architecture, python, glibc_minor)
     directory.mkdir(parents=True, exist_ok=True)
@@ -109,7 +110,7 @@ def fetch_wheels(
     progress.advance(len(found))
     lost = [pin for pin in pins if pin not in found]
     if lost:
-        raise ExamError(
+        raise OtherHash(
             f"{lost[0].name} {lost[0].version} did not arrive with the hash that the lock names; "
             "the index may have replaced it. Try again, or look at the edition's lock."
         )
@@ -219,7 +220,7 @@ def _failure(batch: Sequence[Pin], output: str) -> ExamError:
         return DiskFull(f"The disk is full while fetching {names}: free some space and run again.")
     other, gone = _OTHER_HASH.search(output), _GONE.search(output)
     if other is not None:
-        return ExamError(
+        return OtherHash(
             f"{other[1]} did not arrive with the hash that the lock names: the index, or somebody "
             "on the way to it, has put another file in its place. It was thrown away; fetch from "
             "another index, or look at the edition's lock."

@@ -10,7 +10,7 @@ from exam_cli.config.section import Source
 from exam_cli.engine.port import Engine
 from exam_cli.errors import ExamError, OurFault
 from exam_cli.fetch.apt import fetch_exact
-from exam_cli.fetch.lockfile import Pin, normal_name, sha256_of
+from exam_cli.fetch.lockfile import OtherHash, Pin, normal_name, sha256_of
 from exam_cli.fetch.npm import npm_pack
 from exam_cli.fetch.sdists import fetch_sdist
 from exam_cli.fetch.wheels import fetch_wheels
@@ -39,9 +39,9 @@ def fetch_source(source: Source, engine: Engine, image: str, architecture: Archi
             arrived = _fetch(source, engine, image, architecture, Path(scratch))
         except OurFault:
             raise
+        except OtherHash as error:  # whoever fetched it keeps no such file
+            raise ExamError(_other_hash(named, source, "another sha256")) from error
         except ExamError as error:
-            if "DO NOT MATCH THE HASHES" in str(error):  # pip's words; it keeps no such file
-                raise ExamError(_other_hash(named, source, "another sha256")) from error
             raise ExamError(f"{named} could not be fetched. {error}") from error
         digest = sha256_of(arrived)
         if digest != source.sha256:
@@ -72,10 +72,12 @@ def _wheel_or_sdist(pin: Pin, architecture: Architecture, scratch: Path) -> Path
     """Fetch whichever file of a release the hash belongs to."""
     try:
         return fetch_wheels([pin], scratch, architecture, "3.11", SILENT)[0]
-    except OurFault:
+    except (OurFault, OtherHash):
         raise
     except ExamError as error:
         try:
             return fetch_sdist(pin, scratch)
+        except OtherHash:
+            raise
         except ExamError:
             raise error from None  # of the two, what is said about wheels is the plainer
