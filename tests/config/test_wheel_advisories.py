@@ -55,11 +55,15 @@ def test_tensorflow_2_9_0_has_what_three_releases_mended() -> None:
         ("protobuf", "3.19.6", "CVE-2025-4565"),
         ("urllib3", "2.6.3", "CVE-2026-44432"),
         ("jupyter-server", "2.18.2", "CVE-2026-44727"),
+        ("anyio", "4.12.1", "CVE-2026-64847"),
+        ("fsspec", "2025.10.0", "CVE-2026-104851"),
+        ("soupsieve", "2.8.4", "CVE-2026-126192"),
+        ("soupsieve", "2.10", "CVE-2026-126191"),
     ],
 )
 def test_holes_that_are_known(package: str, version: str, hole: str) -> None:
     assert hole in ids(package, version)
-    assert ids(package, "999") == set() == ids("another", version)
+    assert ids(package, "9999") == set() == ids("another", version)
 
 
 def test_a_version_that_is_none_has_every_hole_of_its_package() -> None:
@@ -74,7 +78,8 @@ def test_every_edition_and_variant_is_told_of() -> None:
     assert not [one for one in last.holes if one.package == "tensorflow-cpu"]
     assert old.counts["critical"] >= 3 and sum(old.counts.values()) == len(old.holes)
     newest = holes_of(load_edition("tf2.21"))
-    assert newest.packages > 100 and [one for one in newest.holes if one.severity == "high"] == []
+    assert newest.packages > 100
+    assert {one.package for one in newest.holes if one.severity == "high"} == {"soupsieve"}
 
 
 @pytest.mark.parametrize(
