@@ -7,6 +7,7 @@ resizing and signals. The command does both; everything else goes over HTTP in `
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +17,12 @@ from pathlib import Path
 from exam_cli.errors import DiskFull, ExamError, OurFault
 
 _LAST_WORDS = 40
+# What the builders print: BuildKit "#step seconds words" and "#step ERROR: ...", the classic one
+# plain words in colours and then that the command failed.
+_SAID = re.compile(r"(#\d+) \d+\.\d+ +(.*)")
+_FAILED = re.compile(r"(#\d+) ERROR")
+_ENDED = re.compile(r"The command '.*' returned a non-zero code")
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def _commands() -> list[str]:
@@ -105,9 +112,17 @@ def build(
 
 
 def _verdict_of(lines: Sequence[str]) -> str:
-    """Return the builder's one most telling line."""
-    errors = [line for line in lines if "ERROR" in line or "error:" in line.lower()]
-    return (errors or list(lines) or ["no output"])[-1].strip()
+    """Return the most telling of a builder's last lines: the failed step's own words, if any.
+
+    What either builder says of the step afterwards is only that it ended.
+    """
+    lines = [text for line in lines if (text := _COLOUR.sub("", line).strip())] or ["no output"]
+    failed = {match[1] for line in lines if (match := _FAILED.match(line))}
+    said = [match[2] for line in lines if (match := _SAID.match(line)) and match[1] in failed]
+    if _ENDED.match(lines[-1]):
+        said = [line for line in lines[:-1] if not line.startswith("Removing intermediate")]
+    errors = [line for line in said if "error" in line.lower() or line.startswith("E: ")]
+    return (errors or said or lines)[-1]
 
 
 def interact(container: str, command: Sequence[str], *, user: str, working_dir: str) -> int:

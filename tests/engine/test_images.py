@@ -11,6 +11,7 @@ import pytest
 
 from exam_cli.config.edition import Edition
 from exam_cli.engine.port import ContainerSpec, Engine, Limits
+from exam_cli.errors import OurFault
 from exam_cli.images.base import ensure_base
 from exam_cli.images.build import Images, architecture_of
 from exam_cli.images.context import lay_out_context
@@ -120,6 +121,24 @@ def run(engine: Engine, image: str, code: str, *arguments: str) -> str:
             engine.remove(container)
     assert state.exit_code == 0, output["stderr"].decode()[-4000:]
     return output["stdout"].decode()
+
+
+@pytest.mark.parametrize("buildkit", ["0", "1"], ids=["classic builder", "BuildKit"])
+def test_a_step_that_fails_is_told_in_its_own_words(
+    docker_engine: Engine,
+    edition_images: Images,
+    buildkit: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DOCKER_BUILDKIT", buildkit)
+    (tmp_path / "Dockerfile").write_text(
+        "ARG BASE\nFROM ${BASE} AS broken\n"
+        "RUN echo begins && echo 'dpkg: error: no such thing' >&2 && exit 3\n"
+    )
+    with pytest.raises(OurFault) as caught:
+        list(docker_engine.build(tmp_path, "broken", "x:1", {"BASE": edition_images.grader}))
+    assert str(caught.value) == "The image could not be built: dpkg: error: no such thing"
 
 
 @pytest.mark.parametrize("role", ["grader", "workspace"])
