@@ -80,7 +80,7 @@ def build(
     buildkit = buildkit and os.environ.get("DOCKER_BUILDKIT") != "0"
     line = [command, "build", "--network=none", f"--target={target}", f"--tag={tag}"]
     line += [f"--build-arg={name}={value}" for name, value in sorted(arguments.items())]
-    line += ["--progress=plain"] if buildkit else []
+    line += ["--progress=plain"] if buildkit else ["--force-rm"]  # what a failed step ran in
     line += [] if cached else ["--no-cache"]
     last: list[str] = []
     with subprocess.Popen(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from exam_cli.config.edition import Edition
+from exam_cli.engine.docker_client import client
 from exam_cli.engine.port import ContainerSpec, Engine, Limits
 from exam_cli.errors import OurFault
 from exam_cli.images.base import ensure_base
@@ -123,6 +125,12 @@ def run(engine: Engine, image: str, code: str, *arguments: str) -> str:
     return output["stdout"].decode()
 
 
+def ended_with_3() -> set[str]:
+    """Return the ids of the containers whose program ended so."""
+    line = [client()[0], "ps", "--all", "--quiet", "--no-trunc", "--filter=exited=3"]
+    return set(subprocess.run(line, capture_output=True, text=True, check=True).stdout.split())
+
+
 @pytest.mark.parametrize("buildkit", ["0", "1"], ids=["classic builder", "BuildKit"])
 def test_a_step_that_fails_is_told_in_its_own_words(
     docker_engine: Engine,
@@ -132,6 +140,7 @@ def test_a_step_that_fails_is_told_in_its_own_words(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("DOCKER_BUILDKIT", buildkit)
+    before = ended_with_3()
     (tmp_path / "Dockerfile").write_text(
         "ARG BASE\nFROM ${BASE} AS broken\n"
         "RUN echo begins && echo 'dpkg: error: no such thing' >&2 && exit 3\n"
@@ -139,6 +148,7 @@ def test_a_step_that_fails_is_told_in_its_own_words(
     with pytest.raises(OurFault) as caught:
         list(docker_engine.build(tmp_path, "broken", "x:1", {"BASE": edition_images.grader}))
     assert str(caught.value) == "The image could not be built: dpkg: error: no such thing"
+    assert not ended_with_3() - before, "a failed step's container is left"
 
 
 @pytest.mark.parametrize("role", ["grader", "workspace"])
