@@ -11,6 +11,7 @@ from exam_cli.engine.port import Engine
 from exam_cli.images.bill import bill_of, licences_of, strays
 from exam_cli.images.build import Images
 from exam_cli.images.listing import subject_of
+from tests.bills import check_bill
 
 pytestmark = pytest.mark.engine
 
@@ -23,6 +24,7 @@ def test_the_locks_name_all_that_is_in_an_image(
     assert strays(subject) == []
     text = bill_of(subject)
     assert bill_of(subject_of(docker_engine, load_edition("tf2.21"), role)) == text
+    check_bill(text)
     parts = {one["name"]: one for one in json.loads(text)["components"]}
     assert parts["tensorflow-cpu"]["version"] == "2.21.0"
     assert {"libc6", "predictor.py", "python"} <= set(parts)

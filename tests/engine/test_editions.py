@@ -17,17 +17,20 @@ from pathlib import Path
 
 import pytest
 
-from exam_cli.config.edition import DEFAULT_EDITION, Edition, edition_names, load_edition
+from exam_cli.config.edition import DEFAULT_EDITION, Edition, Role, edition_names, load_edition
 from exam_cli.config.section import Section
 from exam_cli.engine.port import Engine
 from exam_cli.grading.environment import Environment
 from exam_cli.grading.grade import grade
 from exam_cli.grading.intake import take
 from exam_cli.grading.verdict import Verdict
+from exam_cli.images.bill import bill_of, strays
 from exam_cli.images.build import architecture_of, ensure_images
+from exam_cli.images.listing import subject_of
 from exam_cli.progress import SILENT
 from exam_cli.sections.catalog import shipped_section
 from exam_cli.sections.vault import SectionData, section_data
+from tests.bills import check_bill
 from tests.conftest import SEED
 from tests.engine.models import run_script
 from tests.engine.road import Road, candidate, http
@@ -98,6 +101,15 @@ def test_it_holds_what_it_promises(sitting: Road, old: Edition) -> None:
     assert tuple(found[one] for one in ("tensorflow", "keras")) == (old.tensorflow, old.keras)
     names = ("tensorflow-datasets", "pillow", "pandas", "numpy", "scipy")
     assert tuple(found[name] for name in names) == PINS[old.edition]
+
+
+@pytest.mark.parametrize("role", ["grader", "workspace"])
+def test_its_bill_of_materials_is_what_its_locks_say(
+    docker_engine: Engine, old: Edition, role: Role
+) -> None:
+    subject = subject_of(docker_engine, old, role)
+    assert strays(subject) == []
+    check_bill(bill_of(subject))
 
 
 @pytest.mark.parametrize("section", SECTIONS, ids=IDS)

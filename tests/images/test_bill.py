@@ -13,6 +13,7 @@ from exam_cli.engine.port import ImageInfo
 from exam_cli.fetch.lockfile import read_lock
 from exam_cli.images.bill import UNKNOWN, Subject, bill_of, licences_of, strays
 from exam_cli.images.facts import DebianPackage, Facts, Wheel
+from tests.bills import check_bill
 
 EDITION = load_edition("tf2.21")
 
@@ -41,8 +42,10 @@ def subject() -> Subject:
     return Subject(EDITION, "grader", "x86_64", "exam-grader:tf2.21-cpu-0", image, facts)
 
 
-def test_the_library_reads_it_back(subject: Subject) -> None:
-    content = json.loads(bill_of(subject))
+def test_it_keeps_to_the_schema_and_the_library_reads_it_back(subject: Subject) -> None:
+    text = bill_of(subject)
+    check_bill(text)
+    content = json.loads(text)
     assert (content["bomFormat"], content["specVersion"]) == ("CycloneDX", "1.6")
     bom = Bom.from_json(content)  # type: ignore[attr-defined]
     assert bom.validate()
