@@ -70,12 +70,12 @@ def grade(
     """
     from exam_cli.cli.screen import show, showing_progress, table_of
     from exam_cli.cohort.grade import Order, grade_cohort
+    from exam_cli.cohort.page import page
     from exam_cli.cohort.receipts import write_receipts
     from exam_cli.cohort.results import rows_of, to_csv, to_json
     from exam_cli.config.edition import load_edition
     from exam_cli.config.exam import load_exam
     from exam_cli.files import write_file
-    from exam_cli.reports.cohort import page
 
     chosen: Literal["probe", "final"] = "probe" if which == "probe" else "final"
     rules = load_exam(exam)

@@ -70,7 +70,9 @@ def main() -> int:
     """Run the command line and return its exit status."""
     # Being asked to end is like Ctrl-C: containers are removed on the way out.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    return guarded(lambda: cli.main(standalone_mode=False), as_json="--json" in sys.argv)
+    return guarded(
+        lambda: cli.main(prog_name="exam", standalone_mode=False), as_json="--json" in sys.argv
+    )
 
 
 def process() -> NoReturn:

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from exam_cli.cohort.book import Book
 from exam_cli.cohort.candidates import Candidate, Roll
 from exam_cli.cohort.grade import Graded, workers_for
+from exam_cli.cohort.page import page
 from exam_cli.cohort.results import notes, rows_of, to_csv, to_json
 from exam_cli.config.exam import Exam
 from exam_cli.engine.fake import FakeEngine
 from exam_cli.errors import ExamError
-from exam_cli.reports.cohort import page
 from exam_cli.sections.catalog import shipped_section
 
 SECTIONS = (shipped_section(1), shipped_section(4))
