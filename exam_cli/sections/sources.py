@@ -72,9 +72,9 @@ def _wheel_or_sdist(pin: Pin, architecture: Architecture, scratch: Path) -> Path
     """Fetch whichever file of a release the hash belongs to."""
     try:
         return fetch_wheels([pin], scratch, architecture, "3.11", SILENT)[0]
-    except (OurFault, OtherHash):
+    except OurFault:
         raise
-    except ExamError as error:
+    except ExamError as error:  # there is no wheel, or it is not the file that is meant
         try:
             return fetch_sdist(pin, scratch)
         except OtherHash:

@@ -86,8 +86,8 @@ def test_a_package_that_pip_does_not_find(monkeypatch: pytest.MonkeyPatch, tmp_p
         fetched(source("pypi"))
 
 
-def test_a_wheel_with_another_hash(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    wheel = tmp_path / "some_package-1.2.3-py3-none-any.whl"
+def made_wheel(directory: Path) -> Path:
+    wheel = directory / "some_package-1.2.3-py3-none-any.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
         info = "some_package-1.2.3.dist-info"
         archive.writestr(
@@ -95,6 +95,11 @@ def test_a_wheel_with_another_hash(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         )
         archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
         archive.writestr(f"{info}/RECORD", "")
+    return wheel
+
+
+def test_a_wheel_with_another_hash(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    wheel = made_wheel(tmp_path)
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
@@ -122,6 +127,10 @@ def test_a_source_distribution_is_told_by_its_hash_and_its_code_never_runs(
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(links))
     good = sources.sha256_of(sdist)
+    kept = fetched(source("pypi", good))
+    assert kept.read_bytes() == sdist.read_bytes()
+    made_wheel(links)  # beside it, and not what is meant
+    kept.unlink()
     assert fetched(source("pypi", good)).read_bytes() == sdist.read_bytes()
     assert not ran.exists()
     with pytest.raises(ExamError, match=r"source signs .* do not use it"):
