@@ -138,7 +138,8 @@ class FakeEngine:
     def image(self, reference: str) -> ImageInfo | None:
         """Return an image that is already here, or None."""
         self._answer()
-        return _image(reference) if reference in self.known else self.store.find(reference)
+        name = reference.removeprefix("sha256:")  # an id is as good as a name
+        return _image(name) if name in self.known else self.store.find(reference)
 
     def images(self, repository: str) -> list[ImageInfo]:
         """Return all images of a repository that are here."""
@@ -422,7 +423,7 @@ def _state(container: _Container) -> ContainerState:
     return ContainerState(
         id=container.id,
         name=container.spec.name or container.id,
-        image_id=f"sha256:{container.spec.image}",
+        image_id=f"sha256:{container.spec.image.removeprefix('sha256:')}",
         labels=container.spec.labels,
         running=container.process is not None and code is None,
         exit_code=128 - code if code is not None and code < 0 else code,

@@ -167,7 +167,7 @@ class Environment:
             *arguments,
         )
         return ContainerSpec(
-            image=self.image,
+            image=self.image_id or self.image,  # what was looked at, whoever bears its name by now
             command=command,
             user=_NOBODY,
             limits=Limits(

@@ -113,4 +113,4 @@ def _is_fit(state: Listed, environment: Environment, needs: Needs) -> bool:
 
 def _token(environment: Environment) -> str:
     """Return what must not have changed since a container was made."""
-    return f"{environment.image} {environment.runtime or 'default'}"
+    return f"{environment.image_id or environment.image} {environment.runtime or 'default'}"

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from exam_cli.engine.port import Engine, ImageInfo
+from exam_cli.engine.port import ContainerSpec, Engine, ImageInfo
 from exam_cli.images.build import Images
 from exam_cli.progress import SILENT
 from exam_cli.sitting.verify import verify
@@ -77,6 +77,9 @@ def test_a_receipt_names_the_image_s_digest(
     assert edition_images.grader.endswith(f"-{said['lock_sha256'][:12]}")
 
 
+_INVENTED = "sha256:" + "1" * 64
+
+
 class Changed:
     """The real engine after somebody has put another image under the grader's name."""
 
@@ -89,8 +92,13 @@ class Changed:
         if found is None or reference == self._then:
             return None
         if reference == self._name:
-            return replace(found, id="sha256:" + "1" * 64, layers=[*found.layers, "sha256:more"])
+            return replace(found, id=_INVENTED, layers=[*found.layers, "sha256:more"])
         return found
+
+    def create(self, spec: ContainerSpec) -> str:
+        """Create a container of the same content, whose id is another in truth."""
+        image = self._then if spec.image == _INVENTED else spec.image
+        return self._engine.create(replace(spec, image=image))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._engine, name)

@@ -99,6 +99,7 @@ def test_one_whose_memory_cannot_be_changed_does_not_stay(
     "changed",
     [
         {"image": "newer"},
+        {"image_id": "sha256:newer"},  # which bears the name by now
         {"runtime": "runsc"},
     ],
 )
