@@ -31,7 +31,8 @@ class Limits:
         cpus: processor cores, as a number of cores' time.
         processes: processes and threads.
         open_files: file descriptors of a process; None leaves it at the engine's own limit.
-        tmpfs: path -> bytes of a writable, non-executable memory disk.
+        tmpfs: path -> bytes of a writable, non-executable memory disk; it holds one file for each
+            page of these at most.
     """
 
     memory_bytes: int

@@ -109,6 +109,8 @@ class TestFromOutside:
         assert {"noexec", "nosuid", "nodev"} <= set(options)
         size = next(option for option in options if option.startswith("size="))
         assert 0 < int(size.removeprefix("size=")) <= 256 << 20
+        names = next(option for option in options if option.startswith("nr_inodes="))
+        assert 0 < int(names.removeprefix("nr_inodes=")) <= 1 << 16
 
     def test_nothing_that_it_prints_is_kept(self, role: str, inspected: dict[str, Any]) -> None:
         host = inspected[role]["HostConfig"]
