@@ -12,6 +12,8 @@ from pathlib import Path
 
 from exam_cli.paths import data_dir
 
+_GRAIN_SECONDS = 0.1  # a file's time may be of another clock, which is as coarse as this
+
 
 def _mark() -> Path:
     return data_dir() / "grading"
@@ -24,8 +26,12 @@ def announce() -> None:
 
 
 def seconds_since() -> float:
-    """Return how long ago the last grade was announced; infinity if none ever was."""
+    """Return how long ago the last grade was announced; infinity if none ever was.
+
+    One that lies in the future is none: the clock was set back since, or somebody made it up.
+    """
     try:
-        return max(0.0, time.time() - _mark().stat().st_mtime)
+        ago = time.time() - _mark().stat().st_mtime
     except OSError:
         return float("inf")
+    return ago if ago > -_GRAIN_SECONDS else float("inf")

@@ -80,9 +80,10 @@ class Courtesy:
     def _hold(self, hold: bool, now: float) -> None:
         if hold == (self._held_since is not None):
             return
-        self._held, self._held_since = self._seconds(now), now if hold else None
-        with contextlib.suppress(OurFault):  # it has ended
+        # When the engine could not do it, the container has ended, or the next look tries again.
+        with contextlib.suppress(OurFault):
             self._engine.put_behind(self._container, _STILL_CPUS if hold else self._cores)
+            self._held, self._held_since = self._seconds(now), now if hold else None
 
 
 @contextlib.contextmanager
