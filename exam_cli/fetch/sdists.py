@@ -15,6 +15,7 @@ from pathlib import Path
 
 from exam_cli.errors import ExamError
 from exam_cli.fetch.lockfile import OtherHash, Pin, sha256_of
+from exam_cli.fetch.wheels import OTHER_HASH
 
 # Hooks as PEP 517 defines them; `__legacy__` is the name for archives without a pyproject.toml.
 _STAND_IN = """
@@ -67,7 +68,7 @@ def fetch_sdist(pin: Pin, directory: Path) -> Path:
             check=False,
             env={**os.environ, "PYTHONPATH": scratch, "TMPDIR": scratch},
         )
-        if "DO NOT MATCH THE HASHES" in done.stderr:  # pip has no other way to tell
+        if OTHER_HASH.search(done.stderr):
             raise OtherHash(f"{pin.name} {pin.version} did not arrive with its hash.")
         if done.returncode:
             lines = done.stderr.strip().splitlines() or ["pip gave no reason"]

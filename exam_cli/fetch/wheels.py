@@ -33,7 +33,7 @@ _BATCH = 12
 _LOCK_SECONDS = 3600.0
 _SCRATCH = "arriving-"
 # What pip says, for it has no other way to tell.
-_OTHER_HASH = re.compile(r"DO NOT MATCH THE HASHES[^\n]*\n +(\S+) ")
+OTHER_HASH = re.compile(r"DO NOT MATCH THE HASHES[^\n]*\n +(\S+) ")
 _GONE = re.compile(r"No matching distribution found for (\S+)")
 _YANKED = re.compile(
     r"yanked version: '([^']+)' candidate \(version (\S+) .*?^Reason for being yanked: (.*)$",
@@ -218,7 +218,7 @@ def _failure(batch: Sequence[Pin], output: str) -> ExamError:
     names = ", ".join(pin.name for pin in batch[:3]) + (" and others" if len(batch) > 3 else "")
     if "No space left on device" in output:
         return DiskFull(f"The disk is full while fetching {names}: free some space and run again.")
-    other, gone = _OTHER_HASH.search(output), _GONE.search(output)
+    other, gone = OTHER_HASH.search(output), _GONE.search(output)
     if other is not None:
         return OtherHash(
             f"{other[1]} did not arrive with the hash that the lock names: the index, or somebody "
